@@ -1,0 +1,68 @@
+"""The one tree of errors, cut by what the caller should do about each.
+
+    FeddnsError
+    ├── Refused            bad input; say so to whoever gave it, keep what was good before
+    │   ├── NameRefused        text or bytes that are no domain name      (RFC 1035 §2.3.4, §3.1)
+    │   ├── ObjectRefused      a Kubernetes object that cannot be used    (named, with the reason)
+    │   ├── DocumentRefused    a file or document that does not parse     (file and line)
+    │   └── SettingRefused     a flag, variable or key with a bad value   (exit status 2)
+    ├── Unanswerable       a message that gets an error reply or silence
+    │   ├── Ignored            no reply at all: a response, or too short to have an id
+    │   └── ErrorReply         an rcode without an answer: FORMERR, NOTIMP, BADVERS
+    └── OperatorNeeded     the machine says no: port in use, no permission, missing folder
+
+Every message names the thing and the way out.  Exceptions of libraries stop at our edge and
+become the cause of one of these.
+"""
+
+from __future__ import annotations
+
+
+class FeddnsError(Exception):
+    """Anything feddns raises on purpose."""
+
+
+class Refused(FeddnsError):
+    """Input that cannot be used; the good input around it stays in force."""
+
+
+class NameRefused(Refused):
+    """Not a domain name."""
+
+
+class ObjectRefused(Refused):
+    """A Kubernetes object that cannot be used as it is."""
+
+
+class DocumentRefused(Refused):
+    """A document that does not parse.  `line` counts from 1 within the file."""
+
+    def __init__(self, reason: str, line: int = 1) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.line = line
+
+
+class SettingRefused(Refused):
+    """A setting outside its type or limits."""
+
+
+class Unanswerable(FeddnsError):
+    """A DNS message that is not answered with records."""
+
+
+class Ignored(Unanswerable):
+    """A message that must not be replied to (RFC 1035 §4.1.1: it is itself a response)."""
+
+
+class ErrorReply(Unanswerable):
+    """A message that gets a bare error reply with this rcode (extended rcodes included)."""
+
+    def __init__(self, rcode: int, reason: str, *, edns: bool = False) -> None:
+        super().__init__(reason)
+        self.rcode = rcode
+        self.edns = edns
+
+
+class OperatorNeeded(FeddnsError):
+    """The surroundings do not allow it; the message says what to change."""

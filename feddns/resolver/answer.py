@@ -1,0 +1,161 @@
+"""From a question to the record sets of its reply: find the zone, ask it, follow the aliases.
+
+    stage                     outcome
+    1 the type or class       REFUSED: class other than IN, AXFR, IXFR; NOTIMP: other meta types
+    2 the zone of the name    none: REFUSED
+    3 not synced yet          SERVFAIL with EDE 14, never NXDOMAIN
+    4 what the zone has       Data · NODATA · MISSING (NXDOMAIN)
+    5 an alias                CNAME, then 2 to 4 for its target, unless CNAME or ANY was asked;
+                              a target outside ends the answer, a loop too, as does the 16th step
+    ANY at a name that is no alias gets one HINFO (RFC 8482 §4.2).
+
+The rcode is that of the last name (RFC 6604).  Pure; called by `responder`, and by `feddns why`
+with a recorder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import msgspec
+
+from feddns import names, records
+from feddns.config import Settings
+from feddns.names import Name
+from feddns.records import (
+    AAAA, ANY, AXFR, CNAME, HINFO, IN, IXFR, NOERROR, NOTIMP, NS, NXDOMAIN, OPT, REFUSED, SERVFAIL,
+    SOA, A, RRset,
+)  # fmt: skip
+from feddns.resolver import edns
+from feddns.resolver.wire import Query
+from feddns.resolver.zones import (
+    MISSING, NO_DATA, Alias, Data, Find, Lookup, Outcome, Recorder, Zone, federated, kubernetes,
+    reverse,
+)  # fmt: skip
+from feddns.snapshot import Dependency, Snapshot
+
+LONGEST_CHAIN = 16
+
+_HINFO = b"\x07RFC8482\x00"
+_NOT_READY = edns.ExtendedError(edns.NOT_READY, "the objects of this cluster are not read yet")
+_NOT_OURS = edns.ExtendedError(edns.NOT_AUTHORITATIVE, "no zone of this server")
+
+
+class Answer(msgspec.Struct, gc=False):
+    """What the reply says.  `soa` is the zone whose SOA goes into the authority section."""
+
+    rcode: int
+    answers: Sequence[RRset] = ()
+    soa: Zone | None = None
+    additional: Sequence[RRset] = ()
+    error: edns.ExtendedError | None = None
+
+
+REFUSED_NOT_OURS = Answer(REFUSED, error=_NOT_OURS)
+
+
+def answer(
+    zones: Zones,
+    snapshot: Snapshot,
+    query: Query,
+    depends: list[Dependency],
+    recorder: Recorder | None = None,
+) -> Answer:
+    """Stages 1 to 5.  Adds to `depends` whatever a change of which may change the answer."""
+    kind = query.type
+    if query.klass != IN or kind in (AXFR, IXFR):
+        return Answer(REFUSED)
+    if kind in (0, OPT) or (128 <= kind < 256 and kind != ANY):
+        return Answer(NOTIMP)
+    name, offsets = query.name, query.offsets
+    chain: list[RRset] = []
+    seen = {name}
+    while True:
+        zone, depth = zones.of(name, offsets, snapshot)
+        if zone is None:
+            return Answer(NOERROR, chain) if chain else REFUSED_NOT_OURS
+        if not snapshot.synced:
+            return Answer(SERVFAIL, error=_NOT_READY)
+        lookup = Lookup(zones.settings, snapshot, name, kind, depends, recorder)
+        outcome = _outcome(zone, lookup, offsets[: len(offsets) - depth])
+        if outcome is MISSING:
+            return Answer(NXDOMAIN, chain, zone)
+        if outcome is NO_DATA:
+            return Answer(NOERROR, chain, zone)
+        if isinstance(outcome, Data):
+            return Answer(NOERROR, [*chain, outcome.rrset], None, outcome.additional)
+        if not isinstance(outcome, Alias):
+            return Answer(NOERROR, chain) if chain else REFUSED_NOT_OURS
+        chain.append(RRset(name, CNAME, outcome.ttl, (outcome.target,)))
+        name = outcome.target.lower()
+        if kind in (CNAME, ANY) or name in seen or len(chain) == LONGEST_CHAIN:
+            return Answer(NOERROR, chain)
+        seen.add(name)
+        offsets = names.offsets(name)
+
+
+def _outcome(zone: Zone, lookup: Lookup, offsets: list[int]) -> Outcome:
+    name = lookup.name
+    if not offsets:
+        outcome: Outcome = zone.apex.get(lookup.type, NO_DATA)
+    else:
+        outcome = zone.find(lookup, [name[at + 1 : at + 1 + name[at]] for at in offsets])
+    if lookup.type == ANY and outcome is NO_DATA:
+        return Data(RRset(name, HINFO, lookup.settings.ttl, (_HINFO,)))
+    return outcome
+
+
+class Zones:
+    """The zones of a server.  The federation's domain comes and goes with the snapshot."""
+
+    def __init__(self, settings: Settings, serial: int) -> None:
+        """`serial` stands in every SOA; records change without it, as nothing transfers them."""
+        self.settings = settings
+        self._serial = serial
+        self._zones: dict[Name, Zone] = {}
+        self._public: dict[Name, Zone] = {}
+        self._add(settings.cluster_domain, kubernetes.find)
+        for name in settings.reverse_zone:
+            find, above = reverse.finder(name)
+            self._add(name, partial(find, above=above))
+        self._depths = sorted({names.label_count(name) for name in self._zones}, reverse=True)
+
+    def of(self, name: Name, offsets: list[int], snapshot: Snapshot) -> tuple[Zone | None, int]:
+        """The zone a name lies in, and how many labels its apex has; (None, 0) outside."""
+        count = len(offsets)
+        for depth in self._depths:
+            if depth <= count:
+                zone = self._zones.get(name[offsets[count - depth] :] if depth else names.ROOT)
+                if zone is not None:
+                    return zone, depth
+        federation = snapshot.viewed_federation() if snapshot.view is not None else None
+        if federation is not None:
+            domain = snapshot.federations[federation]
+            if names.is_under(name, domain):
+                return self._public_zone(domain), names.label_count(domain)
+        return None, 0
+
+    def _add(self, name: Name, find: Find) -> None:
+        ttl, domain = self.settings.ttl, self.settings.cluster_domain
+        server = names.join([b"ns", b"dns"], domain)
+        glue = [
+            rrset
+            for kind in (A, AAAA)
+            if (rrset := records.addresses(server, kind, ttl, self.settings.nameserver_address))
+        ]
+        soa = self._soa(name)
+        apex = {SOA: Data(soa), NS: Data(RRset(name, NS, ttl, (server,)), glue)}
+        self._zones[bytes(name)] = Zone(name, soa, apex, find)
+
+    def _public_zone(self, domain: Name) -> Zone:
+        """The domain's own names are not ours, only those of the ladder: no apex."""
+        if domain not in self._public:
+            self._public[domain] = Zone(domain, self._soa(domain), {}, federated.find_public)
+        return self._public[domain]
+
+    def _soa(self, name: Name) -> RRset:
+        server = names.join([b"ns", b"dns"], self.settings.cluster_domain)
+        mailbox = names.join([b"hostmaster"], name)
+        rdata = records.soa(server, mailbox, self._serial, self.settings.ttl)
+        return RRset(bytes(name), SOA, self.settings.ttl, (rdata,))

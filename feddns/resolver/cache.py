@@ -1,0 +1,107 @@
+"""Ready wire answers, dropped by what they were made from, so that they are never stale.
+
+    key      the question message without its id: one entry for each spelling and each OPT record
+    value    an iterator of replies without their id: each `next` is the next order of addresses;
+             and the slot in which its replies are counted
+
+An answer is let in when its question comes the second time within a while (a small table of
+hashes remembers): a flood of random names, spellings or cookies pushes out nothing.  When the
+budget is spent all answers are let go at once, and what is asked is back one question later.
+
+Nothing here reads a clock or a socket.  `udp` looks into `ready` itself; `responder` fills.
+"""
+
+from __future__ import annotations
+
+import itertools
+from array import array
+from collections.abc import Iterator
+
+from feddns.resolver.wire import Reply
+from feddns.snapshot import EVERYTHING, Dependency
+
+Answers = Iterator[bytes]
+
+_MOST_ORDERS = 16
+"""Sets of up to this many addresses have every order ready made; larger ones are cut on demand."""
+
+_DOORS = (1 << 14) - 1
+_OVERHEAD = 420  # bytes of Python objects around one key and one answer, measured
+
+
+def orders(reply: Reply) -> Answers:
+    """An endless iterator over the reply with its address records rotated one further each time."""
+    head, block, tail, count, shown = reply
+    if count < 2:
+        return itertools.repeat(head + block + tail)
+    if count <= _MOST_ORDERS:
+        return itertools.cycle([_order(reply, turn) for turn in range(count)])
+    return _turning(reply)
+
+
+def _turning(reply: Reply) -> Answers:
+    for turn in itertools.cycle(range(reply.count)):
+        yield _order(reply, turn)
+
+
+def _order(reply: Reply, turn: int) -> bytes:
+    size = len(reply.block) // reply.count
+    twice = reply.block + reply.block
+    return reply.head + twice[turn * size : (turn + reply.shown) * size] + reply.tail
+
+
+def cost(key: bytes, reply: Reply) -> int:
+    """About how many bytes an entry takes."""
+    whole = len(reply.head) + len(reply.block) + len(reply.tail)
+    return _OVERHEAD + len(key) + whole * min(max(reply.count, 1), _MOST_ORDERS)
+
+
+class Cache:
+    """`ready` maps keys to answers.  `budget` in bytes; 0 keeps nothing."""
+
+    def __init__(self, budget: int) -> None:
+        self.ready: dict[bytes, tuple[Answers, int]] = {}
+        self.bytes = 0
+        self._budget = budget
+        self._keys: dict[Dependency, list[bytes]] = {}
+        self._doors = array("q", [0]) * (_DOORS + 1)
+
+    def knock(self, key: bytes) -> bool:
+        """Whether the question was asked before, as far as the table remembers.
+
+        Each question has two places, so that two that are asked in turn cannot keep displacing
+        each other for ever.
+        """
+        mark = hash(key)
+        doors, one, two = self._doors, mark & _DOORS, mark >> 24 & _DOORS
+        if doors[one] == mark or doors[two] == mark:
+            return True
+        doors[one] = doors[two] = mark
+        return False
+
+    def put(
+        self, key: bytes, entry: tuple[Answers, int], cost: int, depends: list[Dependency]
+    ) -> None:
+        """Keep an answer until one of what it depends on is touched."""
+        if self.bytes + cost > self._budget:
+            self._clear()
+            if cost > self._budget:
+                return
+        self.ready[key] = entry
+        self.bytes += cost
+        for dependency in depends:
+            self._keys.setdefault(dependency, []).append(key)
+
+    def forget(self, dependencies: set[Dependency]) -> None:
+        """Drop every answer that was made from one of these."""
+        if EVERYTHING in dependencies:
+            self._clear()
+            return
+        for dependency in dependencies:
+            for key in self._keys.pop(dependency, ()):
+                self.ready.pop(key, None)
+
+    def _clear(self) -> None:
+        self.ready.clear()
+        self._keys.clear()
+        self.bytes = 0

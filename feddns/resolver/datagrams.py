@@ -1,0 +1,141 @@
+"""Batches of datagrams: one `recvmmsg` and one `sendmmsg` for up to 64 messages (Linux, by ctypes).
+
+    slot i    received message i; its reply is written over it, id kept
+    rx[i]     mmsghdr that receives into slot i: peer address, control data, length
+    tx[i]     mmsghdr that sends slot i to the same peer address, with the same control data
+
+The two arrays of headers point at the same memory, so that a reply goes to who asked, from the
+address that was asked, without a copy.  On a socket bound to a wildcard address the control data
+is IP_PKTINFO / IPV6_PKTINFO (RFC 3542 §6.2); its interface index is zeroed, so that the routing
+table chooses the way back.
+
+I/O, but no decision: it does not know what a message means.  Called by `udp` only.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import socket
+from typing import Any
+
+SLOT = 4096
+BATCH = 64
+
+_PEER = 32
+_CONTROL = 64
+_VECTOR = 16
+_HEADER = 64  # sizeof(struct mmsghdr) on 64-bit Linux
+_IP_PKTINFO = 8
+
+_libc = ctypes.CDLL(None, use_errno=True)
+recvmmsg: Any = _libc.recvmmsg
+sendmmsg: Any = _libc.sendmmsg
+recvmmsg.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_void_p]
+sendmmsg.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int]
+
+
+class Headers:
+    """An array of mmsghdr over the shared peers, controls and slots."""
+
+    def __init__(self, peers: int, controls: int, slots: int, peer_size: int, with_control: bool):
+        self.memory = bytearray(_HEADER * BATCH)
+        self.vectors = bytearray(_VECTOR * BATCH)
+        words = memoryview(self.memory).cast("Q")
+        vector_words = memoryview(self.vectors).cast("Q")
+        vectors = _address(self.vectors)
+        for i in range(BATCH):
+            vector_words[2 * i] = slots + SLOT * i
+            vector_words[2 * i + 1] = SLOT
+            words[8 * i : 8 * i + 6] = memoryview(
+                _words(
+                    peers + _PEER * i, peer_size, vectors + _VECTOR * i, 1,
+                    controls + _CONTROL * i if with_control else 0,
+                    _CONTROL if with_control else 0,
+                )
+            ).cast("B").cast("Q")  # fmt: skip
+        self.address = _address(self.memory)
+        self.lengths = memoryview(self.memory).cast("I")[14::16]
+        self.control_sizes = words[5::8]
+        self.vector_lengths = vector_words[1::2]
+
+
+class Batch:
+    """The memory of one batch on one socket.  `peer(i)` is read only where somebody wants it."""
+
+    def __init__(self, bound: socket.socket) -> None:
+        self._family = bound.family
+        self._controls_on = _ask_for_destination(bound)
+        peer_size = 16 if bound.family == socket.AF_INET else 28
+        memory = bytearray(SLOT * BATCH)
+        self.slots = memoryview(memory)
+        self._peers = bytearray(_PEER * BATCH)
+        self._controls = bytearray(_CONTROL * BATCH)
+        places = (_address(self._peers), _address(self._controls), _address(memory))
+        self.rx = Headers(*places, peer_size, self._controls_on)
+        self.tx = Headers(*places, peer_size, self._controls_on)
+        self.reply_lengths = self.tx.vector_lengths
+        self._full = memoryview(_words(*[_CONTROL] * BATCH)).cast("B").cast("Q")
+        self._zeros = memoryview(bytes(4 * BATCH)).cast("I")
+        index = (16 + (0 if bound.family == socket.AF_INET else 16)) // 4
+        self._interfaces = memoryview(self._controls).cast("I")[index :: _CONTROL // 4]
+        size = 32 if bound.family == socket.AF_INET else 40
+        if self._controls_on:
+            self.tx.control_sizes[:] = memoryview(_words(*[size] * BATCH)).cast("B").cast("Q")
+
+    def receive(self, descriptor: int) -> int:
+        """How many messages came; 0 when none waits."""
+        if self._controls_on:
+            self.rx.control_sizes[:] = self._full
+        count: int = recvmmsg(descriptor, self.rx.address, BATCH, socket.MSG_DONTWAIT, None)
+        if count > 0 and self._controls_on:
+            self._interfaces[:] = self._zeros
+        return max(count, 0)
+
+    def send(self, descriptor: int, start: int, stop: int) -> int:
+        """Send the replies `start` to `stop`; how many could not be sent.
+
+        A reply that the kernel refuses (a peer that is gone, a full buffer) is left out; the
+        others go.
+        """
+        lost = 0
+        while start < stop:
+            sent = sendmmsg(descriptor, self.tx.address + _HEADER * start, stop - start, 0)
+            if sent > 0:
+                start += sent
+                continue
+            if ctypes.get_errno() == errno.EINTR:
+                continue
+            lost += 1
+            start += 1
+        return lost
+
+    def peer(self, i: int) -> tuple[str, int]:
+        """Address and port of who sent message `i`."""
+        raw = self._peers[_PEER * i : _PEER * (i + 1)]
+        port = int.from_bytes(raw[2:4], "big")
+        if self._family == socket.AF_INET:
+            return socket.inet_ntop(socket.AF_INET, bytes(raw[4:8])), port
+        return socket.inet_ntop(socket.AF_INET6, bytes(raw[8:24])), port
+
+
+def _ask_for_destination(bound: socket.socket) -> bool:
+    """Whether replies must name their source: only where the socket has no address of its own."""
+    if bound.getsockname()[0] == "0.0.0.0":  # noqa: S104 - a comparison
+        bound.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+        return True
+    if bound.getsockname()[0] == "::":
+        bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        return True
+    return False
+
+
+def _words(*numbers: int) -> bytes:
+    return b"".join(number.to_bytes(8, "little") for number in numbers)
+
+
+def _address(memory: bytearray) -> int:
+    """Where the memory is.  It must never be resized afterwards."""
+    return ctypes.addressof(ctypes.c_char.from_buffer(memory))
+
+

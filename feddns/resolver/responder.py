@@ -1,0 +1,141 @@
+"""The whole server as a function: `respond(message, peer, now)` gives the reply, or None.
+
+    message → ready answer? its next order, with the message's id
+            → else wire.read_query → answer.answer → wire.write → cache
+
+Never raises for any bytes, and never answers more than one message for one.  Sans-I/O: `udp` and
+`tcp` bring the bytes and the clock.  What a reply was is counted in `counts`, a flat list indexed
+by `slot`, which `metrics` reads.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+from feddns.config import Settings
+from feddns.errors import ErrorReply, Ignored
+from feddns.records import BADVERS, NOERROR, NXDOMAIN
+from feddns.resolver import cache, counts, edns, wire
+from feddns.resolver.answer import Answer, Zones, answer
+from feddns.resolver.cache import Cache
+from feddns.resolver.counts import OTHER, SILENCE, SIZE, Counts
+from feddns.resolver.wire import AA, Query, Reply, Sections
+from feddns.resolver.zones import Zone
+from feddns.snapshot import Dependency
+from feddns.store import Store
+
+LARGEST_TCP = 65_535
+UDP_SIZE = 512
+
+
+class Peer(NamedTuple):
+    """Who asks: address and port in text and number, and whether over TCP."""
+
+    address: str
+    port: int
+    tcp: bool = False
+
+
+class Responder:
+    """Answers from a store; one for each process."""
+
+    def __init__(
+        self, settings: Settings, store: Store, serial: int, memory: Counts | None = None
+    ) -> None:
+        """`serial`: of every SOA, for example the Unix time of the start."""
+        self.settings = settings
+        self.store = store
+        self.counts: Counts = [0] * SIZE if memory is None else memory
+        self.zones = Zones(settings, serial)
+        budget = settings.answer_cache << 20
+        self.udp = Cache(budget * 3 // 4)
+        self.tcp = Cache(budget // 4)
+        self._nsid = settings.nsid.encode("utf-8")
+        self._soa_bytes: dict[tuple[bytes, int], bytes] = {}
+        store.listen(self.udp.forget)
+        store.listen(self.tcp.forget)
+
+    def respond(self, message: bytes, peer: Peer, now: float) -> bytes | None:
+        """One reply to one message; None for silence.  `now` is Unix time in seconds."""
+        ready = (self.tcp if peer.tcp else self.udp).ready.get(message[2:])
+        if ready is not None:
+            answers, slot = ready
+            self.counts[slot] += 1
+            return message[:2] + next(answers)
+        return self.miss(message, peer.tcp)
+
+    def miss(self, message: bytes, tcp: bool) -> bytes | None:
+        """The reply to a message that has no ready answer."""
+        try:
+            query = wire.read_query(message)
+        except Ignored:
+            self.counts[counts.slot(tcp, OTHER, SILENCE, False)] += 1
+            return None
+        except ErrorReply as error:
+            self.counts[counts.slot(tcp, OTHER, error.rcode, False)] += 1
+            return wire.write_error(message, error.rcode)
+        depends: list[Dependency] = []
+        offer = query.edns
+        if offer is not None and offer.version > 0:
+            result = Answer(BADVERS)
+        else:
+            result = answer(self.zones, self.store.current, query, depends)
+        rcode = result.rcode
+        slot = counts.slot(tcp, query.type, rcode, False)
+        self.counts[slot] += 1
+        reply = self._write(query, result, tcp)
+        key = message[2:]
+        ready = self.tcp if tcp else self.udp
+        if rcode in (NOERROR, NXDOMAIN) and ready.knock(key):
+            answers = cache.orders(reply)
+            ready.put(key, (answers, slot + 1), cache.cost(key, reply), depends)
+            return message[:2] + next(answers)
+        if reply.count < 2:
+            return message[:2] + reply.head
+        return message[:2] + next(cache.orders(reply))
+
+    def _write(self, query: Query, result: Answer, tcp: bool) -> Reply:
+        opt = self._opt(query.edns, result) if query.edns is not None else b""
+        if result.soa is not None and not result.answers:
+            authority = self._authority(query, result.soa)
+            return Reply(wire.write_negative(query, result.rcode, authority, opt), b"", b"", 0, 0)
+        flags = result.rcode & 15 | (AA if result.rcode in (NOERROR, NXDOMAIN) else 0)
+        authorities = (result.soa.soa,) if result.soa is not None else ()
+        sections = Sections(result.answers, authorities, result.additional)
+        return wire.write_reply(query, flags, sections, opt, self._limit(query, tcp))
+
+    def _limit(self, query: Query, tcp: bool) -> int:
+        if tcp:
+            return LARGEST_TCP
+        if query.edns is None:
+            return UDP_SIZE
+        return max(UDP_SIZE, min(query.edns.size, self.settings.edns_size))
+
+    def _opt(self, offer: edns.Offer, result: Answer) -> bytes:
+        return _opt_bytes(
+            offer.do, self.settings.edns_size, result.rcode, self._nsid if offer.nsid else b"",
+            result.error,
+        )  # fmt: skip
+
+    def observe(self, seconds: float, queries: int) -> None:
+        """See `counts.observe`."""
+        counts.observe(self.counts, seconds, queries)
+
+    def _authority(self, query: Query, zone: Zone) -> bytes:
+        """The zone's SOA, written against a question that ends in the zone's name."""
+        start = len(query.name) - len(zone.name)
+        found = self._soa_bytes.get((zone.name, start))
+        if found is None:
+            found = self._soa_bytes[zone.name, start] = wire.write_authority(query, zone.soa)
+        return found
+
+
+@functools.lru_cache(maxsize=256)
+def _opt_bytes(
+    do: bool, size: int, rcode: int, nsid: bytes, error: edns.ExtendedError | None
+) -> bytes:
+    offer = edns.Offer(size, 0, do, bool(nsid))
+    return edns.write_opt(offer, size, rcode, nsid, error)
+
+

@@ -1,0 +1,282 @@
+"""The world as one immutable value, and the one function that moves it: `apply(snapshot, event)`.
+
+    Snapshot
+    ├── namespaces   namespace → service → Entry (the Service, its slices)
+    ├── declared     namespaces that have a Namespace object
+    ├── reverse      packed address → keys of the services it belongs to
+    ├── pods         (namespace, packed address) → Pod, for `--pods verified`
+    ├── nodes, location   where this cluster is
+    ├── federations  federation → public domain, from the kube-dns ConfigMap
+    └── view         the federation's own objects: clusters, federated services (or None)
+
+The maps are persistent (`immutables`): a new snapshot shares all it did not change with the old
+one, so an event costs what its service costs and a reader may keep any snapshot as long as it
+likes.  `touched` names what an event may change in answers; `resolver.cache` drops by it.
+
+Pure: no clock, no I/O.  Called by `store`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any
+
+import msgspec
+from immutables import Map
+
+from feddns import names, topology
+from feddns.events import Event, Gone, Put, Synced
+from feddns.federations import Federations
+from feddns.names import Label, Name
+from feddns.services import (
+    Endpoint,
+    FederatedService,
+    Kind,
+    Namespace,
+    Pod,
+    Service,
+    Slice,
+)
+from feddns.topology import GLOBAL, Cluster, Node, Scope
+
+ServiceKey = tuple[Label, Label]
+Dependency = Hashable
+"""What an answer was made from: a service key `(namespace, service)`, a namespace `(namespace,)`,
+a packed address, a federated service `("federated", namespace, service)`, or `EVERYTHING`."""
+
+EVERYTHING = "everything"
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """A service name of this cluster: its Service, if there is one, and its slices."""
+
+    service: Service | None = None
+    slices: tuple[Slice, ...] = ()
+
+    def endpoints(self) -> list[Endpoint]:
+        """The endpoints that count as ready, each once though several slices may hold it.
+
+        Ready is what the slice says (a terminating endpoint is not), unless the Service publishes
+        those that are not ready (specification 2.1; coredns-behaviour.md K-TOLERANT, K-LEAVING).
+        """
+        tolerant = self.service is not None and self.service.publish_not_ready
+        seen: dict[tuple[Label, tuple[bytes, ...]], Endpoint] = {}
+        for piece in self.slices:
+            for endpoint in piece.endpoints:
+                if endpoint.ready or tolerant:
+                    seen.setdefault((endpoint.hostname, endpoint.addresses), endpoint)
+        return list(seen.values())
+
+    def has_ready_endpoint(self) -> bool:
+        tolerant = self.service is not None and self.service.publish_not_ready
+        return any(
+            endpoint.ready or tolerant for piece in self.slices for endpoint in piece.endpoints
+        )
+
+    def addresses(self) -> set[bytes]:
+        """Every address that has a PTR record to this service; none without a Service object."""
+        if self.service is None or self.service.kind is Kind.EXTERNAL_NAME:
+            return set()
+        found = set(self.service.addresses)
+        for endpoint in self.endpoints():
+            found.update(endpoint.addresses)
+        return found
+
+
+class View(msgspec.Struct, frozen=True):
+    """The federation as its API tells it.  `scopes`: relative name of a rung → the rung."""
+
+    clusters: Map[str, Cluster] = Map()
+    services: Map[ServiceKey, FederatedService] = Map()
+    scopes: dict[Name, Scope] = msgspec.field(default_factory=lambda: {names.ROOT: GLOBAL})
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """See the module's docstring.  `federation` is the setting that names the view's federation."""
+
+    namespaces: Map[Label, Map[Label, Entry]] = Map()
+    declared: Map[Label, None] = Map()
+    reverse: Map[bytes, tuple[ServiceKey, ...]] = Map()
+    pods: Map[ServiceKey, Pod] = Map()
+    pod_addresses: Map[tuple[Label, bytes], tuple[Label, ...]] = Map()
+    nodes: Map[str, Node] = Map()
+    location: Scope = GLOBAL
+    federations: dict[Label, Name] = {}
+    federation: Label = b""
+    view: View | None = None
+    synced: bool = False
+    version: int = 0
+
+    def entry(self, namespace: Label, name: Label) -> Entry | None:
+        services = self.namespaces.get(namespace)
+        return None if services is None else services.get(name)
+
+    def has_namespace(self, namespace: Label) -> bool:
+        return namespace in self.namespaces or namespace in self.declared
+
+    def viewed_federation(self) -> Label | None:
+        """The federation that `view` is of: the setting, else the only one configured."""
+        if self.view is None:
+            return None
+        if self.federation:
+            return self.federation if self.federation in self.federations else None
+        return next(iter(self.federations)) if len(self.federations) == 1 else None
+
+    def view_of(self, federation: Label) -> View | None:
+        return self.view if federation == self.viewed_federation() else None
+
+
+def apply(snapshot: Snapshot, event: Event) -> Snapshot:
+    """The world after the event.  Never raises for an event that `events` can express."""
+    if isinstance(event, Synced):
+        return _with(snapshot, synced=True)
+    old_or_new = event.object
+    handler = _HANDLERS[type(old_or_new)]
+    return handler(snapshot, old_or_new, isinstance(event, Put))
+
+
+def touched(event: Event) -> Iterable[Dependency]:
+    """What answers may have depended on that this event changes; rather too much than too little.
+
+    Addresses an object had before need no mention: a PTR answer depends on the services it names.
+    """
+    if isinstance(event, Put | Gone):
+        thing = event.object
+        if isinstance(thing, Service):
+            return ((thing.namespace,), thing.key, *thing.addresses)
+        if isinstance(thing, Slice):
+            addresses = [a for endpoint in thing.endpoints for a in endpoint.addresses]
+            return ((thing.namespace,), (thing.namespace, thing.service), *addresses)
+        if isinstance(thing, Namespace):
+            return ((thing.name,),)
+        if isinstance(thing, Pod):
+            return tuple((thing.namespace, address) for address in thing.addresses)
+        if isinstance(thing, FederatedService):
+            return (("federated", *thing.key),)
+    return (EVERYTHING,)
+
+
+def _with(snapshot: Snapshot, **changes: Any) -> Snapshot:
+    return msgspec.structs.replace(snapshot, version=snapshot.version + 1, **changes)
+
+
+# --- one handler per kind of object --------------------------------------------------------------
+
+
+def _apply_service(snapshot: Snapshot, service: Service, there: bool) -> Snapshot:
+    entry = snapshot.entry(*service.key) or Entry()
+    return _with_entry(snapshot, service.key, entry, Entry(service if there else None, entry.slices))
+
+
+def _apply_slice(snapshot: Snapshot, piece: Slice, there: bool) -> Snapshot:
+    key = (piece.namespace, piece.service)
+    entry = snapshot.entry(*key) or Entry()
+    slices = tuple(other for other in entry.slices if other.name != piece.name)
+    if there:
+        slices += (piece,)
+    return _with_entry(snapshot, key, entry, Entry(entry.service, slices))
+
+
+def _with_entry(snapshot: Snapshot, key: ServiceKey, old: Entry, new: Entry) -> Snapshot:
+    namespace, name = key
+    services = snapshot.namespaces.get(namespace, Map())
+    if new.service is None and not new.slices:
+        services = services.delete(name) if name in services else services
+    else:
+        services = services.set(name, new)
+    if services:
+        namespaces = snapshot.namespaces.set(namespace, services)
+    elif namespace in snapshot.namespaces:
+        namespaces = snapshot.namespaces.delete(namespace)
+    else:
+        namespaces = snapshot.namespaces
+    reverse = _reindexed(snapshot.reverse, key, old.addresses(), new.addresses())
+    return _with(snapshot, namespaces=namespaces, reverse=reverse)
+
+
+def _reindexed(
+    reverse: Map[bytes, tuple[ServiceKey, ...]], key: ServiceKey, old: set[bytes], new: set[bytes]
+) -> Map[bytes, tuple[ServiceKey, ...]]:
+    if old == new:
+        return reverse
+    alone = (key,)  # one tuple for all addresses that only this service has
+    with reverse.mutate() as index:
+        for address in new - old:
+            others = index.get(address)
+            index[address] = alone if others is None else (*others, key)
+        for address in old - new:
+            rest = tuple(other for other in index[address] if other != key)
+            if rest:
+                index[address] = rest
+            else:
+                del index[address]
+        return index.finish()
+
+
+def _apply_namespace(snapshot: Snapshot, namespace: Namespace, there: bool) -> Snapshot:
+    return _with(snapshot, declared=_changed(snapshot.declared, namespace.name, None, there))
+
+
+def _apply_pod(snapshot: Snapshot, pod: Pod, there: bool) -> Snapshot:
+    index = snapshot.pod_addresses
+    old = snapshot.pods.get(pod.key)
+    for address in old.addresses if old else ():
+        rest = tuple(name for name in index[pod.namespace, address] if name != pod.name)
+        index = _changed(index, (pod.namespace, address), rest, bool(rest))
+    for address in pod.addresses if there else ():
+        holders = (*index.get((pod.namespace, address), ()), pod.name)
+        index = index.set((pod.namespace, address), holders)
+    pods = _changed(snapshot.pods, pod.key, pod, there)
+    return _with(snapshot, pods=pods, pod_addresses=index)
+
+
+def _apply_node(snapshot: Snapshot, node: Node, there: bool) -> Snapshot:
+    nodes = _changed(snapshot.nodes, node.name, node, there)
+    return _with(snapshot, nodes=nodes, location=topology.own_location(nodes.values()))
+
+
+def _apply_federations(snapshot: Snapshot, federations: Federations, there: bool) -> Snapshot:
+    items = federations.items if there else ()
+    return _with(snapshot, federations={item.name: item.domain for item in items})
+
+
+def _apply_cluster(snapshot: Snapshot, cluster: Cluster, there: bool) -> Snapshot:
+    view = snapshot.view or View()
+    clusters = _changed(view.clusters, cluster.name, cluster, there)
+    view = View(clusters, view.services, _scopes(clusters.values()))
+    return _with(snapshot, view=view)
+
+
+def _scopes(clusters: Iterable[Cluster]) -> dict[Name, Scope]:
+    scopes = {names.ROOT: GLOBAL}
+    for cluster in clusters:
+        for scope in cluster.scopes():
+            rung: Scope | None = scope
+            while rung is not None:
+                scopes[rung.labels()] = rung
+                rung = rung.up()
+    return scopes
+
+
+def _apply_federated(snapshot: Snapshot, service: FederatedService, there: bool) -> Snapshot:
+    view = snapshot.view or View()
+    services = _changed(view.services, service.key, service, there)
+    return _with(snapshot, view=View(view.clusters, services, view.scopes))
+
+
+def _changed(mapping: Map[Any, Any], key: Hashable, value: object, there: bool) -> Map[Any, Any]:
+    if there:
+        return mapping.set(key, value)
+    return mapping.delete(key) if key in mapping else mapping
+
+
+_HANDLERS: dict[type, Callable[[Snapshot, Any, bool], Snapshot]] = {
+    Service: _apply_service,
+    Slice: _apply_slice,
+    Namespace: _apply_namespace,
+    Pod: _apply_pod,
+    Node: _apply_node,
+    Federations: _apply_federations,
+    Cluster: _apply_cluster,
+    FederatedService: _apply_federated,
+}

@@ -1,0 +1,46 @@
+"""The one mutable cell: it holds the current snapshot, and tells who must forget what.
+
+`commit` moves the world by a batch of events as one step: a reader sees the snapshot from before
+or from after, never one between.  Single-threaded; called by whoever receives events (`feed`,
+`manifests.follow`), read by `resolver.responder`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from feddns import snapshot as world
+from feddns.events import Event
+from feddns.snapshot import EVERYTHING, Dependency, Snapshot
+
+Forget = Callable[[set[Dependency]], None]
+
+
+class Store:
+    """Current snapshot and the listeners that keep something derived from it."""
+
+    def __init__(self, initial: Snapshot) -> None:
+        self.current = initial
+        self._listeners: list[Forget] = []
+
+    def listen(self, forget: Forget) -> None:
+        """`forget(dependencies)` is called after each step, before anybody can read."""
+        self._listeners.append(forget)
+
+    def commit(self, events: Iterable[Event]) -> None:
+        """Apply a batch of events as one step."""
+        snapshot = self.current
+        dependencies: set[Dependency] = set()
+        for event in events:
+            snapshot = world.apply(snapshot, event)
+            dependencies.update(world.touched(event))
+        self._swap(snapshot, dependencies)
+
+    def replace(self, snapshot: Snapshot) -> None:
+        """Put another world in place, read whole from its source."""
+        self._swap(snapshot, {EVERYTHING})
+
+    def _swap(self, snapshot: Snapshot, dependencies: set[Dependency]) -> None:
+        self.current = snapshot
+        for forget in self._listeners:
+            forget(dependencies)
