@@ -24,7 +24,6 @@ from msgspec import Meta
 
 from feddns import names
 from feddns.errors import NameRefused, SettingRefused
-from feddns.names import Name
 
 ENVIRONMENT_PREFIX = "FEDDNS_"
 
@@ -91,7 +90,7 @@ def _reverse_zones(text: str) -> tuple[ReverseZone, ...]:
         name = _domain_name(text)
         if not (names.is_under(name, names.IN_ADDR_ARPA) or names.is_under(name, names.IP6_ARPA)):
             raise ValueError(
-                f"{text!r} is neither a CIDR without host bits nor a zone of in-addr.arpa or ip6.arpa"
+                f"{text!r} is neither a CIDR without host bits nor a zone of .arpa"
             ) from None
         return (ReverseZone(name),)
     bits = 8 if network.version == 4 else 4
@@ -114,7 +113,9 @@ def _address(text: str) -> Address:
 Ttl = Annotated[int, Meta(ge=0, le=604_800)]
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+class Settings(
+    msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True
+):
     """All settings of the DNS server."""
 
     listen: Annotated[
@@ -300,9 +301,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid
     )
     log_queries: Annotated[
         bool,
-        Meta(
-            description="Log each question with its rcode and time. Costs more than answering."
-        ),
+        Meta(description="Log each question with its rcode and time. Costs more than answering."),
     ] = False
 
 
@@ -344,7 +343,7 @@ def _row(field: msgspec.structs.FieldInfo) -> Setting:
     )
 
 
-# --- from the three sources -----------------------------------------------------------------------
+# --- from the three sources -------------------------------------------------------------------
 
 
 def load(

@@ -1,6 +1,6 @@
 """The ladder of a federated Service: zone → region → global, nearest healthy shards first.
 
-    rung      healthy shard within?   records at <service>.<namespace>.<federation>.svc.<rung>.<domain>
+    rung      healthy shard within?   at <service>.<namespace>.<federation>.svc.<rung>.<domain>
     zone      yes                     the addresses of all healthy shards of that zone
     zone      no                      CNAME to the region's name
     region    yes / no                the addresses / CNAME to the global name

@@ -30,7 +30,7 @@ _ESCAPE = re.compile(rb"\\(?:([0-9]{3})|(.))", re.DOTALL)
 _PLAIN = frozenset(range(0x21, 0x7F)) - frozenset(b'."$();@\\')
 
 
-# --- text ------------------------------------------------------------------------------------
+# --- text -------------------------------------------------------------------------------------
 
 
 def parse(text: str) -> Name:
@@ -90,7 +90,7 @@ def _format_octet(octet: int) -> str:
     return f"\\{chr(octet)}" if 0x21 <= octet < 0x7F else f"\\{octet:03d}"
 
 
-# --- bytes -----------------------------------------------------------------------------------
+# --- bytes ------------------------------------------------------------------------------------
 
 
 def from_labels(labels: Sequence[Label]) -> Name:
@@ -147,7 +147,7 @@ def is_under(name: Name, suffix: Name) -> bool:
     return name[position:] == suffix
 
 
-# --- labels of Kubernetes ----------------------------------------------------------------------
+# --- labels of Kubernetes ---------------------------------------------------------------------
 
 
 def is_dns_label(label: Label) -> bool:
@@ -167,7 +167,7 @@ def is_dns_subdomain(text: str) -> bool:
     )
 
 
-# --- addresses in names ------------------------------------------------------------------------
+# --- addresses in names -----------------------------------------------------------------------
 
 
 def dashed(address: bytes) -> Label:

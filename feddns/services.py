@@ -1,4 +1,4 @@
-"""Services as DNS sees them: the local Service and its slices, the federated Service and its shards.
+"""Services as DNS sees them: the local one and its slices, the federated one and its shards.
 
 Values only: frozen, compact, comparable (an object that did not change is no event), and with a
 wire form of their own (msgpack arrays) for the pipe between the processes.  Labels are lower-case

@@ -131,8 +131,7 @@ def apply(snapshot: Snapshot, event: Event) -> Snapshot:
     if isinstance(event, Synced):
         return _with(snapshot, synced=True)
     old_or_new = event.object
-    handler = _HANDLERS[type(old_or_new)]
-    return handler(snapshot, old_or_new, isinstance(event, Put))
+    return _HANDLERS[type(old_or_new)](snapshot, old_or_new, isinstance(event, Put))
 
 
 def touched(event: Event) -> Iterable[Dependency]:
@@ -160,12 +159,14 @@ def _with(snapshot: Snapshot, **changes: Any) -> Snapshot:
     return msgspec.structs.replace(snapshot, version=snapshot.version + 1, **changes)
 
 
-# --- one handler per kind of object --------------------------------------------------------------
+# --- one handler per kind of object -----------------------------------------------------------
 
 
 def _apply_service(snapshot: Snapshot, service: Service, there: bool) -> Snapshot:
     entry = snapshot.entry(*service.key) or Entry()
-    return _with_entry(snapshot, service.key, entry, Entry(service if there else None, entry.slices))
+    return _with_entry(
+        snapshot, service.key, entry, Entry(service if there else None, entry.slices)
+    )
 
 
 def _apply_slice(snapshot: Snapshot, piece: Slice, there: bool) -> Snapshot:
@@ -200,17 +201,17 @@ def _reindexed(
     if old == new:
         return reverse
     alone = (key,)  # one tuple for all addresses that only this service has
-    with reverse.mutate() as index:
-        for address in new - old:
-            others = index.get(address)
-            index[address] = alone if others is None else (*others, key)
-        for address in old - new:
-            rest = tuple(other for other in index[address] if other != key)
-            if rest:
-                index[address] = rest
-            else:
-                del index[address]
-        return index.finish()
+    index = reverse.mutate()
+    for address in new - old:
+        others = index.get(address)
+        index[address] = alone if others is None else (*others, key)
+    for address in old - new:
+        rest = tuple(other for other in index[address] if other != key)
+        if rest:
+            index[address] = rest
+        else:
+            del index[address]
+    return index.finish()
 
 
 def _apply_namespace(snapshot: Snapshot, namespace: Namespace, there: bool) -> Snapshot:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 from feddns import snapshot as world
 from feddns.events import Event
-from feddns.snapshot import EVERYTHING, Dependency, Snapshot
+from feddns.snapshot import Dependency, Snapshot
 
 Forget = Callable[[set[Dependency]], None]
 
@@ -34,13 +34,10 @@ class Store:
         for event in events:
             snapshot = world.apply(snapshot, event)
             dependencies.update(world.touched(event))
-        self._swap(snapshot, dependencies)
+        self.swap(snapshot, dependencies)
 
-    def replace(self, snapshot: Snapshot) -> None:
-        """Put another world in place, read whole from its source."""
-        self._swap(snapshot, {EVERYTHING})
-
-    def _swap(self, snapshot: Snapshot, dependencies: set[Dependency]) -> None:
+    def swap(self, snapshot: Snapshot, dependencies: set[Dependency]) -> None:
+        """Put a new world in place; `dependencies` name what it changes in answers."""
         self.current = snapshot
         for forget in self._listeners:
             forget(dependencies)

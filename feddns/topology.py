@@ -78,6 +78,10 @@ class Cluster(msgspec.Struct, frozen=True, array_like=True, tag=True):
     region: str
     version: str = ""
 
+    @property
+    def key(self) -> str:
+        return self.name
+
     def scopes(self) -> tuple[Scope, ...]:
         """The zone rungs of this cluster; without zones its region; without a region global."""
         if not self.region:

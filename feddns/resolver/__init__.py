@@ -1,4 +1,4 @@
 """The DNS server: bytes of a question in, bytes of an answer out, and the sockets around it.
 
-    udp ◇ tcp ◇ → responder → wire, edns → answer → zones → wire → cache
+udp ◇ tcp ◇ → responder → wire, edns → answer → zones → wire → cache
 """

@@ -24,15 +24,40 @@ from feddns import names, records
 from feddns.config import Settings
 from feddns.names import Name
 from feddns.records import (
-    AAAA, ANY, AXFR, CNAME, HINFO, IN, IXFR, NOERROR, NOTIMP, NS, NXDOMAIN, OPT, REFUSED, SERVFAIL,
-    SOA, A, RRset,
-)  # fmt: skip
+    AAAA,
+    ANY,
+    AXFR,
+    CNAME,
+    HINFO,
+    IN,
+    IXFR,
+    NOERROR,
+    NOTIMP,
+    NS,
+    NXDOMAIN,
+    OPT,
+    REFUSED,
+    SERVFAIL,
+    SOA,
+    A,
+    RRset,
+)
 from feddns.resolver import edns
 from feddns.resolver.wire import Query
 from feddns.resolver.zones import (
-    MISSING, NO_DATA, Alias, Data, Find, Lookup, Outcome, Recorder, Zone, federated, kubernetes,
+    MISSING,
+    NO_DATA,
+    Alias,
+    Data,
+    Find,
+    Lookup,
+    Outcome,
+    Recorder,
+    Zone,
+    federated,
+    kubernetes,
     reverse,
-)  # fmt: skip
+)
 from feddns.snapshot import Dependency, Snapshot
 
 LONGEST_CHAIN = 16
@@ -74,11 +99,17 @@ def answer(
     while True:
         zone, depth = zones.of(name, offsets, snapshot)
         if zone is None:
+            if recorder is not None:
+                recorder("zone", "none of this server's", name=names.format(name))
             return Answer(NOERROR, chain) if chain else REFUSED_NOT_OURS
         if not snapshot.synced:
             return Answer(SERVFAIL, error=_NOT_READY)
         lookup = Lookup(zones.settings, snapshot, name, kind, depends, recorder)
+        if recorder is not None:
+            recorder("zone", names.format(zone.name), name=names.format(name))
         outcome = _outcome(zone, lookup, offsets[: len(offsets) - depth])
+        if recorder is not None:
+            recorder("outcome", _words(outcome, kind))
         if outcome is MISSING:
             return Answer(NXDOMAIN, chain, zone)
         if outcome is NO_DATA:
@@ -104,6 +135,18 @@ def _outcome(zone: Zone, lookup: Lookup, offsets: list[int]) -> Outcome:
     if lookup.type == ANY and outcome is NO_DATA:
         return Data(RRset(name, HINFO, lookup.settings.ttl, (_HINFO,)))
     return outcome
+
+
+def _words(outcome: Outcome, kind: int) -> str:
+    """An outcome for a person."""
+    if isinstance(outcome, Data):
+        return f"{len(outcome.rrset.rdatas)} {records.type_name(outcome.rrset.type)}"
+    if isinstance(outcome, Alias):
+        return f"alias of {names.format(outcome.target)}"
+    return {
+        MISSING: "the name does not exist",
+        NO_DATA: f"the name exists, without {records.type_name(kind)}",
+    }.get(outcome, "not ours after all")
 
 
 class Zones:

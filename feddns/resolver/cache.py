@@ -31,21 +31,20 @@ _OVERHEAD = 420  # bytes of Python objects around one key and one answer, measur
 
 def orders(reply: Reply) -> Answers:
     """An endless iterator over the reply with its address records rotated one further each time."""
-    head, block, tail, count, shown = reply
-    if count < 2:
-        return itertools.repeat(head + block + tail)
-    if count <= _MOST_ORDERS:
-        return itertools.cycle([_order(reply, turn) for turn in range(count)])
+    if reply.total < 2:
+        return itertools.repeat(reply.head)
+    if reply.total <= _MOST_ORDERS:
+        return itertools.cycle([_order(reply, turn) for turn in range(reply.total)])
     return _turning(reply)
 
 
 def _turning(reply: Reply) -> Answers:
-    for turn in itertools.cycle(range(reply.count)):
+    for turn in itertools.cycle(range(reply.total)):
         yield _order(reply, turn)
 
 
 def _order(reply: Reply, turn: int) -> bytes:
-    size = len(reply.block) // reply.count
+    size = len(reply.block) // reply.total
     twice = reply.block + reply.block
     return reply.head + twice[turn * size : (turn + reply.shown) * size] + reply.tail
 
@@ -53,7 +52,7 @@ def _order(reply: Reply, turn: int) -> bytes:
 def cost(key: bytes, reply: Reply) -> int:
     """About how many bytes an entry takes."""
     whole = len(reply.head) + len(reply.block) + len(reply.tail)
-    return _OVERHEAD + len(key) + whole * min(max(reply.count, 1), _MOST_ORDERS)
+    return _OVERHEAD + len(key) + whole * min(max(reply.total, 1), _MOST_ORDERS)
 
 
 class Cache:

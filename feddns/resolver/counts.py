@@ -1,7 +1,8 @@
-"""What the answering process counts, as a flat array of 64-bit numbers that other processes can map.
+"""What an answering process counts: a flat array of 64-bit numbers for others to read.
 
     replies     (transport, type, rcode, ready or built)     one slot each, see `slot`
     durations   a histogram: one slot for each bound of BOUNDS, one above, then the sum in ns
+    restarts    how often the process was started again
     gauges      one slot for each name of GAUGES
 
 One increment is one addition into memory: nothing is looked up and nothing is lost when the
@@ -15,9 +16,23 @@ from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 from feddns.records import (
-    AAAA, ANY, BADVERS, CNAME, FORMERR, NOERROR, NOTIMP, NS, NXDOMAIN, PTR, REFUSED, SERVFAIL, SOA,
-    SRV, TXT, A,
-)  # fmt: skip
+    AAAA,
+    ANY,
+    BADVERS,
+    CNAME,
+    FORMERR,
+    NOERROR,
+    NOTIMP,
+    NS,
+    NXDOMAIN,
+    PTR,
+    REFUSED,
+    SERVFAIL,
+    SOA,
+    SRV,
+    TXT,
+    A,
+)
 
 OTHER = 0
 """Stands for every type that has no slot of its own, and for messages that have no type."""
@@ -29,29 +44,52 @@ SILENCE = -1
 RCODES = (NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, BADVERS, SILENCE)
 
 BOUNDS = (
-    0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1,
-)  # fmt: skip
+    0.00001,
+    0.000025,
+    0.00005,
+    0.0001,
+    0.00025,
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.1,
+)
 """Upper bounds of the histogram's buckets, in seconds."""
 
 GAUGES = (
-    "ready", "snapshot_version", "snapshot_changed_ns", "answers_ready", "answers_ready_bytes",
-    "tcp_connections", "replies_unsent", "services", "process_id",
-)  # fmt: skip
+    "ready",
+    "stale",
+    "snapshot_version",
+    "snapshot_changed_ns",
+    "answers_ready",
+    "answers_ready_bytes",
+    "tcp_connections",
+    "replies_unsent",
+    "process_id",
+)
 
 _TYPE_INDEX = {number: index for index, number in enumerate(TYPES)}
 _RCODE_INDEX = {rcode: index for index, rcode in enumerate(RCODES)}
 
 _DURATIONS = 2 * len(TYPES) * len(RCODES) * 2
-_GAUGES = _DURATIONS + len(BOUNDS) + 2
+RESTARTS = _DURATIONS + len(BOUNDS) + 2
+_GAUGES = RESTARTS + 1
 SIZE = _GAUGES + len(GAUGES)
 """How many slots there are."""
 
 
-class Counts(Protocol):
-    """An array of SIZE numbers: a list, or 64-bit words of shared memory."""
+class Readable(Protocol):
+    """An array of SIZE numbers."""
 
     def __getitem__(self, index: int, /) -> int:
         """The number in a slot."""
+
+
+class Counts(Readable, Protocol):
+    """One that can be written."""
 
     def __setitem__(self, index: int, number: int, /) -> None:
         """Put a number into a slot."""
@@ -88,7 +126,7 @@ def observe(counts: Counts, seconds: float, queries: int) -> None:
     counts[_DURATIONS + len(BOUNDS) + 1] += int(seconds * 1e9) * queries
 
 
-def durations(counts: Counts) -> tuple[list[int], float]:
+def durations(counts: Readable) -> tuple[list[int], float]:
     """Observations in each bucket (the last one above all bounds), and their sum in seconds."""
     buckets = [counts[_DURATIONS + index] for index in range(len(BOUNDS) + 1)]
     return buckets, counts[_DURATIONS + len(BOUNDS) + 1] / 1e9

@@ -137,5 +137,3 @@ def _words(*numbers: int) -> bytes:
 def _address(memory: bytearray) -> int:
     """Where the memory is.  It must never be resized afterwards."""
     return ctypes.addressof(ctypes.c_char.from_buffer(memory))
-
-

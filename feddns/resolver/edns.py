@@ -72,5 +72,3 @@ def write_opt(
         options += struct.pack("!HHH", EXTENDED_ERROR, 2 + len(text), extended_error.code) + text
     extended = (rcode >> 4) << 24 | (DO if offer.do else 0)
     return b"\x00" + _FIXED.pack(OPT, own_size, extended, len(options)) + options
-
-

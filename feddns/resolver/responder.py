@@ -21,12 +21,14 @@ from feddns.resolver.answer import Answer, Zones, answer
 from feddns.resolver.cache import Cache
 from feddns.resolver.counts import OTHER, SILENCE, SIZE, Counts
 from feddns.resolver.wire import AA, Query, Reply, Sections
-from feddns.resolver.zones import Zone
-from feddns.snapshot import Dependency
+from feddns.resolver.zones import Recorder, Zone
+from feddns.snapshot import EVERYTHING, Dependency
 from feddns.store import Store
 
 LARGEST_TCP = 65_535
 UDP_SIZE = 512
+
+_STALE = edns.ExtendedError(edns.STALE_ANSWER, "the source of these names is not followed now")
 
 
 class Peer(NamedTuple):
@@ -48,11 +50,13 @@ class Responder:
         self.store = store
         self.counts: Counts = [0] * SIZE if memory is None else memory
         self.zones = Zones(settings, serial)
-        budget = settings.answer_cache << 20
+        # A question that is to be logged must come by here: no ready answers then.
+        budget = 0 if settings.log_queries else settings.answer_cache << 20
         self.udp = Cache(budget * 3 // 4)
         self.tcp = Cache(budget // 4)
         self._nsid = settings.nsid.encode("utf-8")
         self._soa_bytes: dict[tuple[bytes, int], bytes] = {}
+        self.stale = False
         store.listen(self.udp.forget)
         store.listen(self.tcp.forget)
 
@@ -65,8 +69,8 @@ class Responder:
             return message[:2] + next(answers)
         return self.miss(message, peer.tcp)
 
-    def miss(self, message: bytes, tcp: bool) -> bytes | None:
-        """The reply to a message that has no ready answer."""
+    def miss(self, message: bytes, tcp: bool, recorder: Recorder | None = None) -> bytes | None:
+        """The reply to a message that has no ready answer; `recorder` is told why it is so."""
         try:
             query = wire.read_query(message)
         except Ignored:
@@ -80,7 +84,7 @@ class Responder:
         if offer is not None and offer.version > 0:
             result = Answer(BADVERS)
         else:
-            result = answer(self.zones, self.store.current, query, depends)
+            result = answer(self.zones, self.store.current, query, depends, recorder)
         rcode = result.rcode
         slot = counts.slot(tcp, query.type, rcode, False)
         self.counts[slot] += 1
@@ -91,7 +95,7 @@ class Responder:
             answers = cache.orders(reply)
             ready.put(key, (answers, slot + 1), cache.cost(key, reply), depends)
             return message[:2] + next(answers)
-        if reply.count < 2:
+        if reply.total < 2:
             return message[:2] + reply.head
         return message[:2] + next(cache.orders(reply))
 
@@ -113,10 +117,16 @@ class Responder:
         return max(UDP_SIZE, min(query.edns.size, self.settings.edns_size))
 
     def _opt(self, offer: edns.Offer, result: Answer) -> bytes:
-        return _opt_bytes(
-            offer.do, self.settings.edns_size, result.rcode, self._nsid if offer.nsid else b"",
-            result.error,
-        )  # fmt: skip
+        nsid = self._nsid if offer.nsid else b""
+        error = result.error or (_STALE if self.stale else None)
+        return _opt_bytes(offer.do, self.settings.edns_size, result.rcode, nsid, error)
+
+    def mark_stale(self, stale: bool) -> None:
+        """Whether answers are to say that the world behind them is no longer followed (EDE 3)."""
+        if stale != self.stale:
+            self.stale = stale
+            self.udp.forget({EVERYTHING})
+            self.tcp.forget({EVERYTHING})
 
     def observe(self, seconds: float, queries: int) -> None:
         """See `counts.observe`."""
@@ -137,5 +147,3 @@ def _opt_bytes(
 ) -> bytes:
     offer = edns.Offer(size, 0, do, bool(nsid))
     return edns.write_opt(offer, size, rcode, nsid, error)
-
-

@@ -9,13 +9,16 @@ I/O.  Called by the answering process's event loop when the socket is readable.
 
 from __future__ import annotations
 
+import logging
 import socket
 import struct
 import time
-from collections.abc import Callable
 
+from feddns.resolver import querylog
 from feddns.resolver.datagrams import BATCH, SLOT, Batch
 from feddns.resolver.responder import Peer, Responder
+
+_log = logging.getLogger("feddns.queries")
 
 _ROUNDS = 16
 """Batches taken in one turn of the loop, so that TCP and events are not starved."""
@@ -30,7 +33,9 @@ class UdpServer:
     def __init__(self, bound: socket.socket, responder: Responder) -> None:
         self.socket = bound
         self.responder = responder
+        self.unsent = 0
         self._batch = Batch(bound)
+        self._miss = self._logged_miss if responder.settings.log_queries else self._plain_miss
 
     def on_readable(self) -> None:
         """Answer what waits, up to a number of batches."""
@@ -47,7 +52,7 @@ class UdpServer:
         started = time.perf_counter()
         responder = self.responder
         ready = responder.udp.ready.get
-        counts = responder.counts
+        counts, miss = responder.counts, self._miss
         memory, reply_lengths = batch.slots, batch.reply_lengths
         start = base = index = 0
         for size in batch.rx.lengths[:count].tolist():
@@ -60,15 +65,24 @@ class UdpServer:
                 memory[base + 2 : end] = reply
                 reply_lengths[index] = end - base
             else:
-                whole = responder.miss(bytes(memory[base : base + size]), False)
+                whole = miss(bytes(memory[base : base + size]), index)
                 if whole is None:
-                    batch.send(descriptor, start, index)
+                    self.unsent += batch.send(descriptor, start, index)
                     start = index + 1
                 else:
                     memory[base : base + len(whole)] = whole
                     reply_lengths[index] = len(whole)
             index += 1
             base += SLOT
-        batch.send(descriptor, start, index)
+        self.unsent += batch.send(descriptor, start, index)
         responder.observe(time.perf_counter() - started, count)
         return count
+
+    def _plain_miss(self, message: bytes, _index: int) -> bytes | None:
+        return self.responder.miss(message, False)
+
+    def _logged_miss(self, message: bytes, index: int) -> bytes | None:
+        reply = self.responder.miss(message, False)
+        address, port = self._batch.peer(index)
+        _log.info("%s", querylog.line(Peer(address, port), message, reply))
+        return reply

@@ -59,22 +59,22 @@ class Query(msgspec.Struct, gc=False):
 
 
 class Reply(NamedTuple):
-    """A reply without its id: `head` + `block` + `tail`; `block` is `count` records of one size.
+    """A reply without its id: `head` + `block` + `tail`; `block` is `total` records of one size.
 
-    Without a choice of orders all of it is in `head` and `count` is 0.
+    Without a choice of orders all of it is in `head` and `total` is 0.
 
     Rotating the block by whole records gives the same answer in another order.  `shown` is how
-    many of the block's records go into one reply (fewer than `count` when it is truncated).
+    many of the block's records go into one reply (fewer than `total` when it is truncated).
     """
 
     head: bytes
     block: bytes
     tail: bytes
-    count: int
+    total: int
     shown: int
 
 
-# --- reading ---------------------------------------------------------------------------------------
+# --- reading ----------------------------------------------------------------------------------
 
 
 def read_query(message: bytes) -> Query:
@@ -144,7 +144,7 @@ def _skip_name(message: bytes, position: int) -> int:
     return position + 1
 
 
-# --- writing ---------------------------------------------------------------------------------------
+# --- writing ----------------------------------------------------------------------------------
 
 
 def write_error(message: bytes, rcode: int) -> bytes:
@@ -160,7 +160,7 @@ def write_negative(query: Query, rcode: int, authority: bytes, opt: bytes) -> by
 
 
 def write_authority(query: Query, rrset: RRset) -> bytes:
-    """A record set as it stands right after the question; only the question's name compresses it."""
+    """A record set as it stands right after the question, whose name alone compresses it."""
     writer = _Writer(query)
     writer.rrset(rrset)
     return b"".join(writer.parts[2:])

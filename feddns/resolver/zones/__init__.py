@@ -8,7 +8,7 @@ into a reply or follows to the next name:
     Data         has records of the asked type                         them, and the additional ones
     NO_DATA      exists, without that type (empty non-terminals too)   NOERROR, SOA
     MISSING      does not exist                                        NXDOMAIN, SOA
-    Alias        is an alias                                           CNAME, and what its target has
+    Alias        is an alias                                           CNAME, and its target's
     ELSEWHERE    is not ours after all                                 REFUSED
 
 Each zone module opens with the numbered cases of its names.  Pure; called by `resolver.answer`.
@@ -16,7 +16,7 @@ Each zone module opens with the numbered cases of its names.  Pure; called by `r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -31,7 +31,7 @@ class Data(NamedTuple):
     """Records of the asked type, and those that belong into the additional section."""
 
     rrset: RRset
-    additional: list[RRset] = []
+    additional: Sequence[RRset] = ()
 
 
 class Alias(NamedTuple):

@@ -2,12 +2,12 @@
 
 Inside, in front of the cluster domain:
 
-    case  name                                            local shard usable      otherwise
-    F1    <service>.<namespace>.<federation>.svc          alias of the local one  alias of the ladder
-    F2    <hostname>.<service>.<namespace>.<federation>   that endpoint           alias of the ladder
-    F3    _port._proto.<service>.<namespace>.<federation> its SRV                 SRV to the ladder
-          _proto.<service>…                               –                       –
-    –     <namespace>.<federation> · <federation>         exist, without records
+    case  name, in front of .svc                        local shard usable    otherwise
+    F1    <service>.<namespace>.<federation>            alias of that         alias of the ladder
+    F2    <hostname>.<service>.<namespace>.<federation> alias of that         alias of the ladder
+    F3    _port._proto.<service>.<namespace>.<fed…>     alias of that         SRV to the ladder
+          _proto.<service>…                             –                     –
+    –     <namespace>.<federation> · <federation>       exist, without records
 
 A local shard is usable when its Service exists here with a ready endpoint; ExternalName needs none.
 With the view of the federation, a Service that is not in it and not here does not exist; one that
@@ -60,12 +60,10 @@ def find(lookup: Lookup, labels: list[Label]) -> Outcome:
     return _elsewhere(lookup, labels, federation)
 
 
-# --- the local shard ---------------------------------------------------------------------------------
+# --- the local shard --------------------------------------------------------------------------
 
 
-def _usable(
-    lookup: Lookup, namespace: Label, service: Label, prefix: list[Label]
-) -> Entry | None:
+def _usable(lookup: Lookup, namespace: Label, service: Label, prefix: list[Label]) -> Entry | None:
     """The local shard when it can answer this name: decision 2, and the rest of the name exists."""
     entry = local.existing(lookup, namespace, service)
     verdict = _why_unusable(lookup, entry, prefix)
@@ -83,7 +81,11 @@ def _why_unusable(lookup: Lookup, entry: Entry | None, prefix: list[Label]) -> s
         return "" if not prefix else "an ExternalName has nothing below it"
     if not entry.has_ready_endpoint():
         return "it has no ready endpoint"
-    if len(prefix) == 1 and prefix[0][:1] != b"_" and not local.has_endpoint(lookup, entry, prefix[0]):
+    if (
+        len(prefix) == 1
+        and prefix[0][:1] != b"_"
+        and not local.has_endpoint(lookup, entry, prefix[0])
+    ):
         return "no ready endpoint has this hostname"
     return ""
 
@@ -98,7 +100,7 @@ def _here(lookup: Lookup, labels: list[Label]) -> Outcome:
     return Alias(names.join([*own, b"svc"], lookup.settings.cluster_domain), lookup.settings.ttl)
 
 
-# --- the ladder from inside ----------------------------------------------------------------------------
+# --- the ladder from inside -------------------------------------------------------------------
 
 
 def _elsewhere(lookup: Lookup, labels: list[Label], federation: Label) -> Outcome:
@@ -108,6 +110,7 @@ def _elsewhere(lookup: Lookup, labels: list[Label], federation: Label) -> Outcom
     view = snapshot.view_of(federation)
     base = _Base(federation, snapshot.federations[federation], labels[-3:-1])
     scope = ladder.start(view, snapshot.location)
+    _record_location(lookup, scope)
     if view is None:
         return _unviewed(lookup, prefix, base, scope)
     service = view.services.get(key)
@@ -146,7 +149,7 @@ def _unviewed(lookup: Lookup, prefix: list[Label], base: _Base, scope: Scope) ->
     return Data(RRset(lookup.name, SRV, lookup.settings.ttl, (rdata,)))
 
 
-# --- the public names ------------------------------------------------------------------------------------
+# --- the public names -------------------------------------------------------------------------
 
 
 def find_public(lookup: Lookup, labels: list[Label]) -> Outcome:
@@ -179,7 +182,7 @@ def find_public(lookup: Lookup, labels: list[Label]) -> Outcome:
     return Alias(base.owner(wider), _ttl(lookup, service))
 
 
-# --- records of a rung -----------------------------------------------------------------------------------
+# --- records of a rung ------------------------------------------------------------------------
 
 
 class _Base:
@@ -239,13 +242,27 @@ def _ttl(lookup: Lookup, service: FederatedService) -> int:
     return lookup.settings.ttl if service.ttl is None else min(lookup.settings.ttl, service.ttl)
 
 
-# --- words for `why` ---------------------------------------------------------------------------------------
+# --- words for `why` --------------------------------------------------------------------------
 
 
 def _record(lookup: Lookup, step: str, text: str, target: Name | None = None) -> None:
     if lookup.recorder is not None:
         facts = {} if target is None else {"target": names.format(target)}
         lookup.recorder(step, text, **facts)
+
+
+def _record_location(lookup: Lookup, start: Scope) -> None:
+    if lookup.recorder is None:
+        return
+    snapshot = lookup.snapshot
+    own = snapshot.location
+    if own.region:
+        text = f"this cluster is in zone {own.zone or '(unknown)'}, region {own.region}"
+    else:
+        text = "zone and region of this cluster are unknown: no node has the labels"
+    if start != own:
+        text += f"; the narrowest rung that has a name is {start.level}"
+    lookup.recorder("location", text, nodes=len(snapshot.nodes), start=start.level)
 
 
 def _record_rung(

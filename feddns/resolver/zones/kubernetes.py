@@ -1,17 +1,17 @@
 """The names of one cluster: Kubernetes DNS specification 1.1.0, and what clients expect beyond it.
 
-    case  name in front of the cluster domain   exists when                      has
-    K1    (apex)                                always                           SOA, NS
-    K2    dns-version                           always                           TXT "1.1.0"
-    K3    dns · ns.dns                          always                           – · A, AAAA of the server
-    K4    svc · pod                             always · pods not disabled       –
-    K5    <namespace>.svc · <namespace>.pod     the namespace exists             –
-    K6    <service>.<namespace>.svc             the Service exists *             A, AAAA, SRV of all ports
-          of type ExternalName                                                   CNAME
-    K7    <endpoint>.<service>.<namespace>.svc  a ready endpoint has the name    A, AAAA
-          _tcp.<service>…                       a named port has the protocol    –
-    K8    _port._proto.<service>…               a port has that name             SRV
-    K9    <dashed address>.<namespace>.pod      as --pods says                   A, AAAA
+    case  name in front of the cluster domain   exists when                    has
+    K1    (apex)                                always                         SOA, NS
+    K2    dns-version                           always                         TXT "1.1.0"
+    K3    dns · ns.dns                          always                         – · A, AAAA
+    K4    svc · pod                             always · pods not disabled     –
+    K5    <namespace>.svc · <namespace>.pod     the namespace exists           –
+    K6    <service>.<namespace>.svc             the Service exists *           A, AAAA, SRV
+          of type ExternalName                                                 CNAME
+    K7    <endpoint>.<service>.<namespace>.svc  a ready endpoint has the name  A, AAAA
+          _tcp.<service>…                       a named port has the protocol  –
+    K8    _port._proto.<service>…               a port has that name           SRV
+    K9    <dashed address>.<namespace>.pod      as --pods says                 A, AAAA
     F1-F3 <…>.<service>.<namespace>.<federation>.svc: see `federated`
 
     *  a headless one only with a ready endpoint (2.4.1), a ClusterIP one with none only without
@@ -56,7 +56,7 @@ def find(lookup: Lookup, labels: list[Label]) -> Outcome:
     return MISSING
 
 
-# --- services --------------------------------------------------------------------------------------
+# --- services ---------------------------------------------------------------------------------
 
 
 def _service_branch(lookup: Lookup, labels: list[Label]) -> Outcome:
@@ -157,6 +157,9 @@ def _endpoint(lookup: Lookup, entry: Entry, label: Label) -> Outcome:
         for address in endpoint.addresses
         if endpoint_label(lookup, endpoint, address) == label
     ]
+    if lookup.recorder:
+        held = f"{len(found)} addresses of ready endpoints" if found else "no ready endpoint"
+        lookup.recorder("endpoint", f"{held} called {names.format_label(label)}")
     if not found:
         return MISSING
     return addresses(lookup, lookup.name, tuple(found), ttl(lookup, entry))
@@ -246,7 +249,7 @@ def _pairs(lookup: Lookup, entry: Entry) -> Iterator[tuple[Port, Name, bytes]]:
                     yield port, target, address
 
 
-# --- pods ------------------------------------------------------------------------------------------
+# --- pods -------------------------------------------------------------------------------------
 
 
 def _pod_branch(lookup: Lookup, labels: list[Label]) -> Outcome:
@@ -271,7 +274,7 @@ def _pod_branch(lookup: Lookup, labels: list[Label]) -> Outcome:
     return addresses(lookup, lookup.name, (address,))
 
 
-# --- records ---------------------------------------------------------------------------------------
+# --- records ----------------------------------------------------------------------------------
 
 
 def addresses(
@@ -296,7 +299,7 @@ def service_name(lookup: Lookup, namespace: Label, name: Label) -> Name:
     return names.join([name, namespace, b"svc"], lookup.settings.cluster_domain)
 
 
-# --- words for `why` ---------------------------------------------------------------------------------
+# --- words for `why` --------------------------------------------------------------------------
 
 
 def facts(entry: Entry) -> dict[str, object]:

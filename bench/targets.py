@@ -1,0 +1,74 @@
+"""The targets of feddns: what must hold and what is aimed at, as data.
+
+A bound is a factor of a peer in the same run, or a plain limit in the work's unit.  `report`
+prints them and calls `met`, `__main__` calls `missed`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bench.results import Results
+
+OURS = "feddns"
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """At most `limit` times the peer's number, or at most `limit` when there is no peer."""
+
+    limit: float
+    peer: str | None = None
+    unit: str = ""
+
+    def __str__(self) -> str:
+        if self.peer:
+            return f"≤ {self.limit:g} × {self.peer}"
+        return f"≤ {self.limit:g} {self.unit}"
+
+
+Bounds = tuple[Bound, ...]
+
+_LIKE_KNOT: tuple[Bounds, Bounds] = ((Bound(1.5, "knot"),), (Bound(1.1, "knot"),))
+
+# work -> what must hold, what is aimed at
+TARGETS: dict[str, tuple[Bounds, Bounds]] = {
+    "hot": ((Bound(1.25, "knot"), Bound(0.08, "coredns-kubeadm")), (Bound(1.0, "knot"),)),
+    "nodata": _LIKE_KNOT,
+    "srv": _LIKE_KNOT,
+    "headless": _LIKE_KNOT,
+    "ptr": _LIKE_KNOT,
+    "new": ((Bound(0.4, "coredns"),), (Bound(0.2, "coredns"),)),
+    "mix": ((Bound(0.3, "coredns"),), (Bound(0.15, "coredns"),)),
+    "tcp": ((Bound(1.0, "coredns-cache"),), (Bound(1.5, "knot"),)),
+    "connect": ((Bound(1.2, "coredns"),), (Bound(1.3, "knot"),)),
+    "start": ((Bound(1000, unit="ms"),), (Bound(400, unit="ms"),)),
+    "memory": ((Bound(100, unit="MB"),), (Bound(60, unit="MB"),)),
+}
+
+
+def met(results: Results, work: str, bounds: Bounds) -> bool | None:
+    """Whether all bounds hold; None when that cannot be said for want of a peer's number."""
+    if not bounds:
+        return None
+    if results.cell(work, OURS).reason:
+        return False
+    verdicts = [_holds(results, work, bound) for bound in bounds]
+    if False in verdicts:
+        return False
+    return None if None in verdicts else True
+
+
+def _holds(results: Results, work: str, bound: Bound) -> bool | None:
+    number = results.ratio(work, OURS, bound.peer) if bound.peer else results.median(work, OURS)
+    return None if number is None else number <= bound.limit
+
+
+def missed(results: Results) -> list[str]:
+    """The works that were measured and are over what must hold."""
+    works = {work for work, server in results.cells if server == OURS}
+    return [
+        work
+        for work, (must, _) in TARGETS.items()
+        if work in works and met(results, work, must) is False
+    ]

@@ -1,0 +1,5 @@
+"""`python -m feddns`."""
+
+from feddns.cli import main
+
+main()

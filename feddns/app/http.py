@@ -1,0 +1,95 @@
+"""/metrics, /healthz and /readyz over HTTP, from a thread beside the watcher's loop.
+
+    path             200 when                              else
+    /healthz         the watcher's loop turns              503
+    /readyz          every answering process is ready      503, and which one is not
+    ?verbose         each check on a line, as kube-apiserver writes them
+    /metrics         always
+
+I/O.  Called by `watching`; it only reads, so that a thread is safe.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import CollectorRegistry, make_wsgi_app
+from prometheus_client.registry import Collector
+
+from feddns.config import SocketAddress
+from feddns.errors import OperatorNeeded
+
+Checks = Callable[[], dict[str, str]]
+"""Names of checks, each with an empty text when it holds and the reason when it does not."""
+
+_StartResponse = Callable[[str, list[tuple[str, str]]], object]
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """Scrapes are no news."""
+
+
+class _Server(WSGIServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hung up is no news either."""
+
+
+class _Server6(_Server):
+    address_family = socket.AF_INET6
+
+
+def application(collector: Collector, alive: Checks, ready: Checks) -> Callable[..., Any]:
+    """The WSGI application."""
+    registry = CollectorRegistry()
+    registry.register(collector)
+    metrics = make_wsgi_app(registry)
+
+    def route(environ: dict[str, Any], start_response: _StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "/")
+        if path == "/metrics":
+            found: Iterable[bytes] = metrics(environ, start_response)
+            return found
+        checks = {"/healthz": alive, "/readyz": ready}.get(path)
+        if checks is None:
+            return _reply(start_response, "404 Not Found", "/metrics, /healthz or /readyz\n")
+        results = checks()
+        good = not any(results.values())
+        verbose = "verbose" in environ.get("QUERY_STRING", "")
+        lines = "".join(
+            f"[-]{name} failed: {reason}\n" if reason else f"[+]{name} ok\n"
+            for name, reason in results.items()
+        )
+        text = lines if verbose or not good else "ok\n"
+        return _reply(start_response, "200 OK" if good else "503 Service Unavailable", text)
+
+    return route
+
+
+def _reply(start_response: _StartResponse, status: str, text: str) -> list[bytes]:
+    body = text.encode("utf-8")
+    start_response(
+        status,
+        [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))],
+    )
+    return [body]
+
+
+def serve(address: SocketAddress, app: Callable[..., Any]) -> WSGIServer:
+    """Listen, and answer from a daemon thread.  Raises `OperatorNeeded`."""
+    kind = _Server6 if ":" in address.address else _Server
+    try:
+        server = make_server(address.address, address.port, app, kind, _Quiet)
+    except OSError as error:
+        raise OperatorNeeded(
+            f"cannot serve metrics on {address}: {error.strerror}; "
+            "--metrics takes another ADDRESS:PORT, or none"
+        ) from error
+    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
+    return server

@@ -1,0 +1,49 @@
+"""Shared memory between the processes: one region of counts each, outliving whoever writes it.
+
+A process counts in a list of its own, where it is cheapest, and copies the list over now and
+then; the region remembers what earlier holders of the role counted, so that counters only grow.
+I/O of a kind: anonymous shared memory, mapped before the processes are forked.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+
+from feddns.resolver import counts
+from feddns.resolver.counts import RESTARTS, SIZE, gauge
+
+_GAUGES = range(gauge(counts.GAUGES[0]), SIZE)
+_WORDS = struct.Struct(f"{SIZE}Q")
+
+
+class Region:
+    """The counts of one role."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, _WORDS.size)
+        self.counts: list[int] = [0] * SIZE
+
+    def take_over(self) -> None:
+        """Called in a new process of the role: go on from what the last one had published."""
+        self.counts = list(_WORDS.unpack_from(self._memory))
+        for slot in _GAUGES:
+            self.counts[slot] = 0
+
+    def gauge(self, name: str, number: int) -> None:
+        self.counts[gauge(name)] = number
+
+    def publish(self) -> None:
+        """Make the list's numbers visible to the other processes."""
+        _WORDS.pack_into(self._memory, 0, *self.counts)
+
+    def read(self) -> tuple[int, ...]:
+        """What the role's process published last."""
+        return _WORDS.unpack_from(self._memory)
+
+    def note_death(self) -> None:
+        """The process is gone: one more restart, and nothing it said about itself holds."""
+        (restarts,) = struct.unpack_from("Q", self._memory, RESTARTS * 8)
+        struct.pack_into("Q", self._memory, RESTARTS * 8, restarts + 1)
+        start = gauge(counts.GAUGES[0]) * 8
+        self._memory[start : _WORDS.size] = bytes(_WORDS.size - start)

@@ -1,0 +1,185 @@
+"""The watcher: it follows the sources, keeps every object, and feeds the answering processes.
+
+    sources … → events ──┬─► each reader of the feed: everything first, then each change
+                         └─► the inventory, for /metrics and /readyz
+
+A reader that does not take its frames is cut off and starts over with everything.  I/O.  Called by
+`serve`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+
+from feddns import feed
+from feddns.app.memory import Region
+from feddns.app.sources import Sources
+from feddns.config import Settings
+from feddns.events import Event, Put, Synced
+from feddns.metrics import Inventory
+from feddns.resolver.counts import gauge
+
+_log = logging.getLogger("feddns.watching")
+
+_MOST_UNSENT = 64 << 20
+"""Bytes of frames that wait for one reader before it is cut off."""
+
+
+class Reader:
+    """One connection of the feed."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        self._changes: asyncio.Queue[list[bytes]] = asyncio.Queue()
+        self._waiting = 0
+
+    def offer(self, frames: list[bytes]) -> None:
+        """A change, to be sent after what is on its way."""
+        self._waiting += sum(map(len, frames))
+        self._changes.put_nowait(frames)
+        if self._waiting > _MOST_UNSENT:
+            self._writer.transport.abort()
+
+    async def run(self, everything: Iterable[bytes]) -> None:
+        """Send everything, then the changes, until the connection ends."""
+        for frame in everything:
+            self._writer.write(frame)
+            await self._writer.drain()
+        while True:
+            frames = await self._changes.get()
+            for frame in frames:
+                self._waiting -= len(frame)
+                self._writer.write(frame)
+            await self._writer.drain()
+
+
+class Watching:
+    """The sources and the readers of the feed, in a loop of somebody else's."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.sources = Sources(settings)
+        self.changed = 0.0
+        self.synced = asyncio.Event()
+        self._readers: set[Reader] = set()
+        self._listeners: list[Callable[[list[Event]], None]] = []
+
+    def listen(self, listener: Callable[[list[Event]], None]) -> None:
+        """`listener(events)` is called with each change after the first load."""
+        self._listeners.append(listener)
+
+    async def run(self) -> None:
+        """Load, then follow, for ever."""
+        started = time.perf_counter()
+        for _ in self.sources.load():
+            await asyncio.sleep(0)
+        self.changed = time.time()
+        self.synced.set()
+        counts = self.sources.inventory()
+        _log.info(
+            "read %s in %.2f s%s",
+            ", ".join(f"{number} {kind}" for kind, number in sorted(counts.objects.items()))
+            or "nothing",
+            time.perf_counter() - started,
+            f"; refused {refused}" if (refused := sum(counts.refused.values())) else "",
+        )
+        async for events in self.sources.changes():
+            self.changed = time.time()
+            frames = list(feed.frames(events, whole=False))
+            for reader in self._readers:
+                reader.offer(frames)
+            for listener in self._listeners:
+                listener(events)
+
+    def everything(self) -> Iterator[Event]:
+        """All there is at the time of the call, as events."""
+        objects = list(self.sources.objects())
+        return chain((Put(thing) for thing in objects), [Synced()])
+
+    def inventory(self) -> Inventory:
+        return self.sources.inventory()._replace(changed=self.changed)
+
+    async def serve_reader(
+        self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """The life of one connection of the feed."""
+        await self.synced.wait()
+        reader = Reader(writer)
+        everything = self.everything()
+        self._readers.add(reader)
+        try:
+            await reader.run(feed.frames(everything, whole=True))
+        except (ConnectionError, asyncio.CancelledError):
+            pass  # the reader is gone, or this process ends
+        finally:
+            self._readers.discard(reader)
+            writer.close()
+
+
+class Heartbeat:
+    """Whether the watcher's loop still turns, seen from the thread of the HTTP server."""
+
+    _LIMIT = 10.0
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    async def run(self) -> None:
+        while True:
+            self._last = time.monotonic()
+            await asyncio.sleep(1)
+
+    def checks(self) -> dict[str, str]:
+        silent = time.monotonic() - self._last
+        return {"watching": f"no turn for {silent:.0f} s" if silent > self._LIMIT else ""}
+
+
+def readiness(regions: list[Region]) -> dict[str, str]:
+    """The checks of /readyz: each answering process has a whole world."""
+    return {
+        f"answering-{index}": "" if region.read()[gauge("ready")] else "has no whole world yet"
+        for index, region in enumerate(regions)
+    }
+
+
+def run(settings: Settings, feed_socket: socket.socket, regions: list[Region]) -> None:
+    """The life of the watching process."""
+    with contextlib.suppress(asyncio.CancelledError):
+        asyncio.run(_run(settings, feed_socket, regions))
+
+
+async def _run(settings: Settings, feed_socket: socket.socket, regions: list[Region]) -> None:
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    assert task is not None
+    loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    watching = Watching(settings)
+    server = await asyncio.start_unix_server(watching.serve_reader, sock=feed_socket)
+    heartbeat = Heartbeat()
+    async with server, asyncio.TaskGroup() as group:
+        group.create_task(watching.run())
+        group.create_task(heartbeat.run())
+        if settings.metrics is not None:
+            await watching.synced.wait()  # the first answers come before the first scrape
+            serve_metrics(settings, watching, heartbeat, regions)
+
+
+def serve_metrics(
+    settings: Settings, watching: Watching, heartbeat: Heartbeat, regions: list[Region]
+) -> None:
+    """Start the HTTP server.  Raises `OperatorNeeded`."""
+    from feddns.app import http  # 10 MB of modules that nobody needs before
+    from feddns.metrics import ServerCollector
+
+    assert settings.metrics is not None
+    collector = ServerCollector(
+        lambda: [region.read() for region in regions], watching.inventory, time.time
+    )
+    app = http.application(collector, heartbeat.checks, lambda: readiness(regions))
+    http.serve(settings.metrics, app)

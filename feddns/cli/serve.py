@@ -1,0 +1,23 @@
+"""`feddns serve`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from feddns.cli.options import read_settings, settings_options
+
+
+@click.command(name="serve")
+@settings_options()
+def command(config_file: str | None, **flags: Any) -> None:
+    """Answer DNS questions from manifests, over UDP and TCP.
+
+    Every option is also an environment variable (--ttl is FEDDNS_TTL) and a key of the TOML file
+    that --config names (ttl = 5).
+    """
+    from feddns.app import serve
+
+    sys.exit(serve.run(read_settings(config_file, flags)))

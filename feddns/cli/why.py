@@ -1,0 +1,82 @@
+"""`feddns why`: the steps behind an answer, told by the code that answers.
+
+The recorder is handed down the path of a question; nothing is decided a second time here.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from feddns.cli.options import ANSWERING, read_settings, settings_options
+from feddns.resolver.responder import Responder
+
+
+@click.command(name="why")
+@click.argument("name")
+@click.argument("type", default="A")
+@click.option(
+    "--from-namespace", default="default", metavar="NAME", show_default=True,
+    help="Complete the name as a pod of this namespace would.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the steps as one JSON object.")
+@settings_options(ANSWERING)
+def command(
+    name: str, type: str, from_namespace: str, as_json: bool, config_file: str | None, **flags: Any
+) -> None:
+    """Show each step of the decision: the case of the name, the objects and conditions that
+    decided, why the local shard counts or not, and each rung of the ladder.
+    """
+    from feddns.cli import offline, present, search
+
+    settings = read_settings(config_file, flags)
+    kind = present.read_type(type)
+    responder = offline.responder(settings)
+    tried = offline.ask(
+        responder, search.candidates(name, from_namespace, settings.cluster_domain), kind
+    )
+    steps = _record(responder, tried[-1].question)
+    status, records = present.answer_lines(tried[-1].reply)
+    story = {
+        "asked": name,
+        "type": type.upper(),
+        "tried": [present.tried_line(asked) for asked in tried[:-1]],
+        "name": present.shown(tried[-1]),
+        "steps": steps,
+        "status": status,
+        "answer": [record.split("\t") for record in records],
+    }
+    if as_json:
+        click.echo(json.dumps(story, indent=2, ensure_ascii=False))
+    else:
+        click.echo(_text(story), nl=False)
+
+
+def _record(responder: Responder, question: bytes) -> list[dict[str, object]]:
+    steps: list[dict[str, object]] = []
+
+    def recorder(step: str, text: str, **facts: object) -> None:
+        steps.append({"step": step, "text": text, **facts})
+
+    responder.miss(question, tcp=True, recorder=recorder)
+    return steps
+
+
+def _text(story: dict[str, Any]) -> str:
+    lines = [f"{story['name']} {story['type']}", ""]
+    lines += [f"   {'search':<16}{line}" for line in story["tried"]]
+    for number, step in enumerate(story["steps"], start=1):
+        lines.append(f"{number:>2} {step['step']:<16}{step['text']}")
+        facts = {key: value for key, value in step.items() if key not in ("step", "text")}
+        lines += [f"{'':<19}{key}: {_fact(value)}" for key, value in facts.items()]
+    lines += ["", f"   {'status':<16}{story['status']}"]
+    lines += [f"   {'answer':<16}{' '.join(record)}" for record in story["answer"]]
+    return "\n".join([*lines, ""])
+
+
+def _fact(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return str(value)

@@ -1,0 +1,1 @@
+"""Folders of manifests: from files to events."""

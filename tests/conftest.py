@@ -1,0 +1,17 @@
+"""Profiles of the properties: `ci` is the same run every time, `long` is for an evening."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+_QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+
+settings.register_profile(
+    "ci", derandomize=True, database=None, deadline=None, max_examples=60,
+    stateful_step_count=30, suppress_health_check=_QUIET,
+)  # fmt: skip
+settings.register_profile(
+    "long", deadline=None, database=None, max_examples=600, stateful_step_count=60,
+    suppress_health_check=_QUIET, print_blob=True,
+)  # fmt: skip
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
