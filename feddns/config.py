@@ -58,6 +58,7 @@ class Address(bytes):
         return str(ipaddress.ip_address(bytes(self)))
 
 
+_LONGEST_ZONE = 120
 PRIVATE_RANGES = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 
 
@@ -79,6 +80,8 @@ def _domain_name(text: str) -> DomainName:
         raise ValueError(str(error)) from None
     if name == names.ROOT:
         raise ValueError("the root is not ours to serve")
+    if len(name) > _LONGEST_ZONE:
+        raise ValueError(f"{text!r} leaves no room for names below it")
     return DomainName(name)
 
 

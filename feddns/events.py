@@ -30,9 +30,7 @@ class Gone(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 
 class Synced(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """The sources have been read whole once.  `view`: the federation's among them."""
-
-    view: bool = False
+    """The sources have been read whole once."""
 
 
 Event = Put | Gone | Synced

@@ -92,8 +92,8 @@ class Builder:
             snapshot = self._empty
             self._dependencies.add(EVERYTHING)
         for event in step.events:
+            self._dependencies.update(world.touched(snapshot, event))
             snapshot = world.apply(snapshot, event)
-            self._dependencies.update(world.touched(event))
         self._building = snapshot
         if step.commit:
             self._store.swap(snapshot, self._dependencies)

@@ -11,6 +11,7 @@ This module knows text and bytes.  It must not know which names exist: that is `
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ LONGEST_LABEL = 63
 
 _LABEL_1123 = re.compile(rb"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
 _LABEL_1035 = re.compile(rb"[a-z]([-a-z0-9]{0,61}[a-z0-9])?\Z")
+_DASHED = re.compile(rb"[-0-9a-f]+\Z")
 _ESCAPE = re.compile(rb"\\(?:([0-9]{3})|(.))", re.DOTALL)
 _PLAIN = frozenset(range(0x21, 0x7F)) - frozenset(b'."$();@\\')
 
@@ -183,13 +185,14 @@ def dashed(address: bytes) -> Label:
 
 def undashed(label: Label) -> bytes | None:
     """The packed address that `label` is the dashed form of, or None."""
-    text = label.decode("latin-1")
-    try:
-        if label.count(b"-") == 3 and label.replace(b"-", b"").isdigit():
-            return ipaddress.IPv4Address(text.replace("-", ".")).packed
-        return ipaddress.IPv6Address(text.replace("-", ":")).packed
-    except ValueError:
+    if _DASHED.match(label) is None:
         return None
+    text = label.decode("ascii")
+    with contextlib.suppress(ValueError):
+        return ipaddress.IPv4Address(text.replace("-", ".")).packed
+    with contextlib.suppress(ValueError):
+        return ipaddress.IPv6Address(text.replace("-", ":")).packed
+    return None
 
 
 def reverse_labels(address: bytes) -> list[Label]:

@@ -134,22 +134,28 @@ def apply(snapshot: Snapshot, event: Event) -> Snapshot:
     return _HANDLERS[type(old_or_new)](snapshot, old_or_new, isinstance(event, Put))
 
 
-def touched(event: Event) -> Iterable[Dependency]:
+def touched(before: Snapshot, event: Event) -> Iterable[Dependency]:
     """What answers may have depended on that this event changes; rather too much than too little.
 
-    Addresses an object had before need no mention: a PTR answer depends on the services it names.
+    `before` is the world the event comes into.  Addresses that a Service or Slice had there need no
+    mention, as a PTR answer depends on the services it names; those of slices that wait for their
+    Service do, and those that a Pod had.
     """
     if isinstance(event, Put | Gone):
         thing = event.object
         if isinstance(thing, Service):
-            return ((thing.namespace,), thing.key, *thing.addresses)
+            entry = before.entry(*thing.key) or Entry()
+            endpoints = [endpoint for piece in entry.slices for endpoint in piece.endpoints]
+            waiting = [address for endpoint in endpoints for address in endpoint.addresses]
+            return ((thing.namespace,), thing.key, *thing.addresses, *waiting)
         if isinstance(thing, Slice):
             addresses = [a for endpoint in thing.endpoints for a in endpoint.addresses]
             return ((thing.namespace,), (thing.namespace, thing.service), *addresses)
         if isinstance(thing, Namespace):
             return ((thing.name,),)
         if isinstance(thing, Pod):
-            return tuple((thing.namespace, address) for address in thing.addresses)
+            old = before.pods.get(thing.key, thing).addresses
+            return tuple((thing.namespace, address) for address in (*old, *thing.addresses))
         if isinstance(thing, FederatedService):
             return (("federated", *thing.key),)
     return (EVERYTHING,)
@@ -221,10 +227,10 @@ def _apply_namespace(snapshot: Snapshot, namespace: Namespace, there: bool) -> S
 def _apply_pod(snapshot: Snapshot, pod: Pod, there: bool) -> Snapshot:
     index = snapshot.pod_addresses
     old = snapshot.pods.get(pod.key)
-    for address in old.addresses if old else ():
+    for address in set(old.addresses) if old else ():
         rest = tuple(name for name in index[pod.namespace, address] if name != pod.name)
         index = _changed(index, (pod.namespace, address), rest, bool(rest))
-    for address in pod.addresses if there else ():
+    for address in set(pod.addresses) if there else ():
         holders = (*index.get((pod.namespace, address), ()), pod.name)
         index = index.set((pod.namespace, address), holders)
     pods = _changed(snapshot.pods, pod.key, pod, there)

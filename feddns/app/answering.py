@@ -22,6 +22,7 @@ import socket
 import time
 from collections.abc import Callable
 
+from feddns.app import memory
 from feddns.app.memory import Region
 from feddns.app.sockets import Listener
 from feddns.config import Settings
@@ -92,8 +93,7 @@ class Answering:
         if self.store.current.synced and not self._synced:
             self._synced = True
             self._publish()
-            gc.collect()
-            gc.freeze()  # the world is long-lived: later collections need not walk it
+            memory.settle()
             _log.info("answering, snapshot %d", self.store.current.version)
 
     def _tick(self) -> None:
@@ -191,6 +191,7 @@ def run(
     settings: Settings, listeners: list[Listener], feed: str, region: Region, serial: int
 ) -> None:
     """The life of an answering process."""
+    gc.disable()
     gc.set_threshold(20_000, 20, 50)
     with contextlib.closing(asyncio.new_event_loop()) as loop:
         answering = Answering(settings, listeners, region, serial, loop)

@@ -7,6 +7,9 @@ I/O of a kind: anonymous shared memory, mapped before the processes are forked.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import gc
 import mmap
 import struct
 
@@ -15,6 +18,19 @@ from feddns.resolver.counts import RESTARTS, SIZE, gauge
 
 _GAUGES = range(gauge(counts.GAUGES[0]), SIZE)
 _WORDS = struct.Struct(f"{SIZE}Q")
+
+
+def settle() -> None:
+    """Called when the world has been read, with the collector off until then.
+
+    What is there now lives long: later collections need not walk it, and freed parse buffers go
+    back to the system.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+    with contextlib.suppress(AttributeError):  # not every libc has it
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class Region:

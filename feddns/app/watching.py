@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -19,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
 from feddns import feed
+from feddns.app import memory
 from feddns.app.memory import Region
 from feddns.app.sources import Sources
 from feddns.config import Settings
@@ -81,6 +83,7 @@ class Watching:
             await asyncio.sleep(0)
         self.changed = time.time()
         self.synced.set()
+        memory.settle()
         counts = self.sources.inventory()
         _log.info(
             "read %s in %.2f s%s",
@@ -150,6 +153,7 @@ def readiness(regions: list[Region]) -> dict[str, str]:
 
 def run(settings: Settings, feed_socket: socket.socket, regions: list[Region]) -> None:
     """The life of the watching process."""
+    gc.disable()
     with contextlib.suppress(asyncio.CancelledError):
         asyncio.run(_run(settings, feed_socket, regions))
 

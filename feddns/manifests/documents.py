@@ -39,6 +39,7 @@ DEEPEST_LIST = 16
 
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _UTF8_BOM = b"\xef\xbb\xbf"
+_SPACE = re.compile(r"[ \t\r\n]*")
 _SEPARATOR = re.compile(rb"\n---(?=[ \t\r\n]|\Z)")
 _ITEMS = re.compile(rb"(?:\n|\A)items:[ ]*\n(?=([ ]*)-[ ])")
 _STREAM_MARK = re.compile(rb"(?:\n|\A)(?:%|\.\.\.(?:[ \t\r\n]|\Z))")
@@ -155,14 +156,14 @@ def _read_json(content: bytes) -> Iterator[list[Document]]:
     """JSON documents one after another; what is no JSON may still be YAML in flow style."""
     try:
         msgspec.json.decode(content, type=msgspec.Raw)
+        whole = [(content, 1)]
     except (msgspec.DecodeError, UnicodeError):
-        documents = _concatenated(content)
-        if documents is None:
-            yield from _json_as_yaml(content)
+        try:
+            whole = _concatenated(content)
+        except (ValueError, RecursionError) as error:
+            yield from _json_as_yaml(content, error)
             return
-    else:
-        documents = [(content, 1)]
-    for raw, line in documents:
+    for raw, line in whole:
         yield from _in_slices(_flatten(raw, line))
 
 
@@ -176,38 +177,30 @@ def _in_slices(documents: Iterator[Document], size: int = 100) -> Iterator[list[
     yield piece
 
 
-def _concatenated(content: bytes) -> list[tuple[bytes, int]] | None:
-    """Each JSON document and its line; None when it is not all JSON."""
+def _concatenated(content: bytes) -> list[tuple[bytes, int]]:
+    """Each JSON document and its line.  Raises `ValueError` when it is not all JSON."""
     decoder = json.JSONDecoder()
-    documents = []
-    position, line = 0, 1
-    try:
-        text = content.decode()
-        while rest := len(text) - position:
-            start = position + rest - len(text[position:].lstrip())
-            if start == len(text):
-                break
-            line += text.count("\n", position, start)
-            _, end = decoder.raw_decode(text, start)
-            documents.append((text[start:end].encode(), line))
-            line += text.count("\n", start, end)
-            position = end
-    except (ValueError, RecursionError):
-        return None
-    return documents
+    text = content.decode()
+    found = []
+    position, line = _SPACE.match(text, 0).end(), 1  # type: ignore[union-attr]
+    line += text.count("\n", 0, position)
+    while position < len(text):
+        _, end = decoder.raw_decode(text, position)
+        found.append((text[position:end].encode(), line))
+        following = _SPACE.match(text, end).end()  # type: ignore[union-attr]
+        line += text.count("\n", position, following)
+        position = following
+    return found
 
 
-def _json_as_yaml(content: bytes) -> Iterator[list[Document]]:
+def _json_as_yaml(content: bytes, error: Exception) -> Iterator[list[Document]]:
+    """Flow style; when that fails too, the fault in the JSON is the one to tell."""
     try:
         yield from _read_yaml(content)
     except DocumentRefused as refusal:
-        try:
-            json.loads(content)
-        except json.JSONDecodeError as error:
+        if isinstance(error, json.JSONDecodeError):
             reason = f"{error.msg} (column {error.colno})"
             raise DocumentRefused(reason, error.lineno) from refusal
-        except (ValueError, RecursionError):
-            raise refusal from None
         raise
 
 
@@ -293,7 +286,7 @@ def _list_frame(content: bytes, start: int) -> _Frame | None:
     if len(content) - start <= CHUNK:
         return None
     items = _ITEMS.search(content, start, start + LONGEST_FRAME)
-    if items is None or _end_of_document(content, start, items.start() + 1) <= items.start():
+    if items is None or _SEPARATOR.search(content, start, items.start() + 1):
         return None
     if _STREAM_MARK.search(content, start, items.start()):
         return None

@@ -8,8 +8,8 @@ They disagree on YAML 1.1 scalars (`yes`, `012`, `1e3`, `1:30`), anchors, tags, 
 complex keys, folded blocks and control characters; text that may hold any of these is not plain.
 A word too many in that list costs time, a word too few would change a meaning.
 
-Two differences to `yaml.safe_load` are wanted: a timestamp stays the text it is, as in the API's
-JSON; text that nests or repeats without end (libyaml itself would exhaust the stack, aliases the
+Two differences to `yaml.safe_load` are wanted: timestamps and keys stay the text they are, as in
+the API's JSON; text that nests or repeats without end (libyaml itself would exhaust the stack, aliases the
 memory) is refused.
 
 Called by `manifests.documents`.
@@ -39,8 +39,12 @@ _MOST_FREE_NODES = 100_000
 # --- which text is plain -------------------------------------------------------------------------
 
 _PRINTABLE = bytes(range(0x20, 0x7F)) + b"\n"
+_COLLECTIONS = ("{", "[")
+_NO_START = (b":", b"]", b"}", b",", b"...")
+_ODDITIES = (b"<<", b"\n---", b"...", b" :", b"\n:", b"nan:", b"inf:", b"infinity:")
+_FLOW_ODDITIES = (b"[:", b"{:", b":]", b":}", b":,", b"] -", b"} -")
 _MARKS = (b"&", b"*", b"!", b"@", b"`", b"%")
-_ODD_SCALAR = rb"""(?=[yYnNoOtTfFiI0-9~=.+-])(?:
+_ODD_SCALAR = rb"""(?=[yYnNoOtTfFiI0-9~=.+\]},&*!@`%-])(?: [\]},&*!@`%] | (?:
     (?!(?:true|false|null)[\s,\]}])
     (?i:yes|no|on|off|true|false|null|[-+]?\.?(?:nan|inf|infinity))
   | [~=]
@@ -50,35 +54,45 @@ _ODD_SCALAR = rb"""(?=[yYnNoOtTfFiI0-9~=.+-])(?:
   | [-+]? (?: [0-9][0-9_]* \.? [0-9_]* | \.[0-9_]+ ) [eE] [-+]? [0-9]+    # 1e3
   | [-+]? \. [0-9_]*
   | \+ [0-9.]*
-) (?= [ ]* (?: [\n,\]}] | \Z | [ ]\# ) )"""
+) (?= [ ]* (?: [\n,\]}] | \Z | [ ]\# ) ))"""
 _ODD_AFTER_COLON = re.compile(rb":[ ][ ]*+" + _ODD_SCALAR, re.VERBOSE)
 _ODD_AFTER_DASH = re.compile(rb"-[ ][ ]*+" + _ODD_SCALAR, re.VERBOSE)
 _ODD_BELOW_COLON = re.compile(rb":\n[ \n]*+" + _ODD_SCALAR, re.VERBOSE)
 _ODD_BELOW_DASH = re.compile(rb"-\n[ \n]*+" + _ODD_SCALAR, re.VERBOSE)
 _ODD_ANYWHERE = re.compile(rb"[ \n][ ]*+" + _ODD_SCALAR, re.VERBOSE)
-_ODD_IN_FLOW = re.compile(rb"""(?:[\[{,]|":)[ ]*+""" + _ODD_SCALAR, re.VERBOSE)
-_INDICATOR = re.compile(rb"(?:[:?-][ ]+|[\[{,:][ ]*|(?:\n|\A)[ ]*)[&*!@`%]")
+_ODD_IN_FLOW = re.compile(rb"""(?:[\[{,]|":)[ \n]*+""" + _ODD_SCALAR, re.VERBOSE)
+_INDICATOR = re.compile(rb"(?:\n|\A)[ ]*[&*!@`%\]},]")
 _COMPLEX_KEY = re.compile(rb"(?:[:?-][ ]+|[\[{,][ ]*|(?:\n|\A)[ ]*)\?[ \n]")
 _FOLDED = re.compile(rb"[ \n]>[-+0-9]*[ ]*(?:#[^\n]*)?\n")
 _INDENTED_LITERAL = re.compile(rb"[ \n]\|[-+]?[0-9]")
 
 
 def is_plain(text: bytes) -> bool:
-    """Whether both parsers are known to read the text alike."""
-    if text.translate(None, _PRINTABLE) or b"<<" in text:
+    """Whether both parsers are known to read the text alike.
+
+    Cheap looks for octets decide whether a costly one is needed at all.
+    """
+    if text.translate(None, _PRINTABLE) or text.startswith(_NO_START):
         return False
-    if any(mark in text for mark in _MARKS) and _INDICATOR.search(text):
+    if any(oddity in text for oddity in _ODDITIES):
         return False
     if b">" in text and _FOLDED.search(text):
         return False
-    if b"|" in text and _INDENTED_LITERAL.search(text):
+    if b"|" in text and (text[-1:] != b"\n" or _INDENTED_LITERAL.search(text)):
         return False
     if b"?" in text and _COMPLEX_KEY.search(text):
         return False
-    return not _holds_odd_scalar(text)
+    has_flow = text.count(b"{") + text.count(b"}") != 2 * text.count(b"{}")
+    has_flow = has_flow or text.count(b"[") + text.count(b"]") != 2 * text.count(b"[]")
+    if has_flow and any(oddity in text for oddity in _FLOW_ODDITIES):
+        return False
+    has_marks = has_flow or b"," in text or any(mark in text for mark in _MARKS)
+    if has_marks and _INDICATOR.search(text):
+        return False
+    return not _holds_odd_scalar(text, has_flow)
 
 
-def _holds_odd_scalar(text: bytes) -> bool:
+def _holds_odd_scalar(text: bytes, has_flow: bool) -> bool:
     """Whether an unquoted scalar may stand somewhere that YAML 1.1 and JSON read differently.
 
     Each search starts at a literal: that is what makes it fast, so the general one is for the few
@@ -91,7 +105,6 @@ def _holds_odd_scalar(text: bytes) -> bool:
             return True
     elif _ODD_BELOW_COLON.search(text) or _ODD_BELOW_DASH.search(text):
         return True
-    has_flow = text.count(b"{") > text.count(b"{}") or text.count(b"[") > text.count(b"[]")
     return has_flow and _ODD_IN_FLOW.search(text) is not None
 
 
@@ -111,7 +124,7 @@ def fast(text: bytes) -> str | None:
             written = ryml.emit_json(tree)
         except (ryml.ExceptionBasic, ryml.ExceptionParse, ryml.ExceptionVisit):
             return None
-    return written if isinstance(written, str) else None
+    return written if isinstance(written, str) and written[:1] in _COLLECTIONS else None
 
 
 def _find_mute() -> Any:
@@ -153,7 +166,18 @@ _mute = _find_mute()
 
 
 class _Loader(yaml.CSafeLoader):
-    """PyYAML's own, with timestamps and `=` as the text they are."""
+    """PyYAML's own, with timestamps, `=` and all keys as the text they are."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[str, object]:
+        self.flatten_mapping(node)
+        return {
+            self._key(key): self.construct_object(value, deep=True) for key, value in node.value
+        }
+
+    def _key(self, node: Any) -> str:
+        if isinstance(node, yaml.ScalarNode):
+            return str(node.value)
+        raise yaml.MarkedYAMLError(None, None, "a key that is no text", node.start_mark)
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -220,14 +244,14 @@ class _Budget:
 
 
 def _to_json(value: object, nodes: _Budget, depth: int) -> object:
-    """The value in JSON's types: keys are strings, bytes are base64, no number is endless."""
+    """The value in JSON's types: bytes are base64, a set is a list, no number is endless."""
     nodes.take()
     if depth > DEEPEST:
         raise DocumentRefused("an alias leads back into itself; write it out", nodes.line)
     if isinstance(value, str) or value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, dict):
-        return {_to_key(key): _to_json(item, nodes, depth + 1) for key, item in value.items()}
+        return {key: _to_json(item, nodes, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple | set):
         return [_to_json(item, nodes, depth + 1) for item in value]
     if isinstance(value, float):
@@ -235,14 +259,6 @@ def _to_json(value: object, nodes: _Budget, depth: int) -> object:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode("ascii")
     return str(value)
-
-
-def _to_key(key: object) -> str:
-    if isinstance(key, str):
-        return key
-    if key is None or isinstance(key, bool):
-        return json.dumps(key)
-    return str(key)
 
 
 def _refusal(error: yaml.YAMLError, text: bytes, line: int) -> DocumentRefused:

@@ -7,6 +7,7 @@
     4 what the zone has       Data · NODATA · MISSING (NXDOMAIN)
     5 an alias                CNAME, then 2 to 4 for its target, unless CNAME or ANY was asked;
                               a target outside ends the answer, a loop too, as does the 16th step
+    a name over 255 octets    SERVFAIL with EDE 0: a target or a rung that cannot be written
     ANY at a name that is no alias gets one HINFO (RFC 8482 §4.2).
 
 The rcode is that of the last name (RFC 6604).  Pure; called by `responder`, and by `feddns why`
@@ -22,6 +23,7 @@ import msgspec
 
 from feddns import names, records
 from feddns.config import Settings
+from feddns.errors import NameRefused
 from feddns.names import Name
 from feddns.records import (
     AAAA,
@@ -45,6 +47,7 @@ from feddns.records import (
 from feddns.resolver import edns
 from feddns.resolver.wire import Query
 from feddns.resolver.zones import (
+    ELSEWHERE,
     MISSING,
     NO_DATA,
     Alias,
@@ -63,8 +66,6 @@ from feddns.snapshot import Dependency, Snapshot
 LONGEST_CHAIN = 16
 
 _HINFO = b"\x07RFC8482\x00"
-_NOT_READY = edns.ExtendedError(edns.NOT_READY, "the objects of this cluster are not read yet")
-_NOT_OURS = edns.ExtendedError(edns.NOT_AUTHORITATIVE, "no zone of this server")
 
 
 class Answer(msgspec.Struct, gc=False):
@@ -77,7 +78,16 @@ class Answer(msgspec.Struct, gc=False):
     error: edns.ExtendedError | None = None
 
 
-REFUSED_NOT_OURS = Answer(REFUSED, error=_NOT_OURS)
+_NOT_READY = Answer(
+    SERVFAIL,
+    error=edns.ExtendedError(edns.NOT_READY, "the objects of this cluster are not read yet"),
+)
+_TOO_LONG = Answer(
+    SERVFAIL, error=edns.ExtendedError(edns.OTHER, "a name of the answer would be over 255 octets")
+)
+_NOT_OURS = Answer(
+    REFUSED, error=edns.ExtendedError(edns.NOT_AUTHORITATIVE, "no zone of this server")
+)
 
 
 def answer(
@@ -93,47 +103,69 @@ def answer(
         return Answer(REFUSED)
     if kind in (0, OPT) or (128 <= kind < 256 and kind != ANY):
         return Answer(NOTIMP)
-    name, offsets = query.name, query.offsets
+    zone, depth = zones.of(query.name, query.offsets, snapshot)
+    if zone is None:
+        if recorder is not None:
+            recorder("zone", "none of this server's", name=names.format(query.name))
+        return _NOT_OURS
+    if not snapshot.synced:
+        return _NOT_READY
+    lookup = Lookup(zones.settings, snapshot, query.name, kind, depends, recorder)
+    try:
+        outcome = _outcome(zone, lookup, query.offsets, depth)
+        if isinstance(outcome, Alias):
+            return _follow(zones, lookup, outcome)
+    except NameRefused:
+        return _TOO_LONG
+    if outcome is MISSING:
+        return Answer(NXDOMAIN, (), zone)
+    if outcome is NO_DATA:
+        return Answer(NOERROR, (), zone)
+    if isinstance(outcome, Data):
+        return Answer(NOERROR, (outcome.rrset,), None, outcome.additional)
+    return _NOT_OURS
+
+
+def _follow(zones: Zones, lookup: Lookup, alias: Alias) -> Answer:
+    """Stage 5: the CNAMEs from `lookup.name` on, and what is at their end."""
     chain: list[RRset] = []
-    seen = {name}
+    seen = {lookup.name}
     while True:
-        zone, depth = zones.of(name, offsets, snapshot)
-        if zone is None:
-            if recorder is not None:
-                recorder("zone", "none of this server's", name=names.format(name))
-            return Answer(NOERROR, chain) if chain else REFUSED_NOT_OURS
-        if not snapshot.synced:
-            return Answer(SERVFAIL, error=_NOT_READY)
-        lookup = Lookup(zones.settings, snapshot, name, kind, depends, recorder)
-        if recorder is not None:
-            recorder("zone", names.format(zone.name), name=names.format(name))
-        outcome = _outcome(zone, lookup, offsets[: len(offsets) - depth])
-        if recorder is not None:
-            recorder("outcome", _words(outcome, kind))
-        if outcome is MISSING:
-            return Answer(NXDOMAIN, chain, zone)
-        if outcome is NO_DATA:
-            return Answer(NOERROR, chain, zone)
-        if isinstance(outcome, Data):
-            return Answer(NOERROR, [*chain, outcome.rrset], None, outcome.additional)
-        if not isinstance(outcome, Alias):
-            return Answer(NOERROR, chain) if chain else REFUSED_NOT_OURS
-        chain.append(RRset(name, CNAME, outcome.ttl, (outcome.target,)))
-        name = outcome.target.lower()
-        if kind in (CNAME, ANY) or name in seen or len(chain) == LONGEST_CHAIN:
+        chain.append(RRset(lookup.name, CNAME, alias.ttl, (alias.target,)))
+        name = alias.target.lower()
+        if lookup.type in (CNAME, ANY) or name in seen or len(chain) == LONGEST_CHAIN:
             return Answer(NOERROR, chain)
         seen.add(name)
         offsets = names.offsets(name)
+        zone, depth = zones.of(name, offsets, lookup.snapshot)
+        lookup = msgspec.structs.replace(lookup, name=name)
+        if zone is None:
+            if lookup.recorder is not None:
+                lookup.recorder("zone", "none of this server's", name=names.format(name))
+            return Answer(NOERROR, chain)
+        outcome = _outcome(zone, lookup, offsets, depth)
+        if isinstance(outcome, Alias):
+            alias = outcome
+        elif isinstance(outcome, Data):
+            return Answer(NOERROR, [*chain, outcome.rrset], None, outcome.additional)
+        elif outcome is ELSEWHERE:
+            return Answer(NOERROR, chain)
+        else:
+            return Answer(NXDOMAIN if outcome is MISSING else NOERROR, chain, zone)
 
 
-def _outcome(zone: Zone, lookup: Lookup, offsets: list[int]) -> Outcome:
-    name = lookup.name
-    if not offsets:
+def _outcome(zone: Zone, lookup: Lookup, offsets: list[int], depth: int) -> Outcome:
+    name, recorder = lookup.name, lookup.recorder
+    if recorder is not None:
+        recorder("zone", names.format(zone.name), name=names.format(name))
+    if len(offsets) == depth and zone.apex:
         outcome: Outcome = zone.apex.get(lookup.type, NO_DATA)
     else:
-        outcome = zone.find(lookup, [name[at + 1 : at + 1 + name[at]] for at in offsets])
+        outcome = zone.find(lookup, [name[at + 1 : at + 1 + name[at]] for at in offsets[:-depth]])
     if lookup.type == ANY and outcome is NO_DATA:
-        return Data(RRset(name, HINFO, lookup.settings.ttl, (_HINFO,)))
+        outcome = Data(RRset(name, HINFO, lookup.settings.ttl, (_HINFO,)))
+    if recorder is not None:
+        recorder("outcome", _words(outcome, lookup.type))
     return outcome
 
 
@@ -162,14 +194,18 @@ class Zones:
         for name in settings.reverse_zone:
             find, above = reverse.finder(name)
             self._add(name, partial(find, above=above))
-        self._depths = sorted({names.label_count(name) for name in self._zones}, reverse=True)
+        depths = {names.label_count(name) for name in self._zones}
+        self._depths = sorted(depths, reverse=True)
+        if not any(names.is_under(name, settings.cluster_domain) for name in settings.reverse_zone):
+            # Nothing lies below the cluster's zone, so it may be looked for first: most are its.
+            self._depths.insert(0, names.label_count(settings.cluster_domain))
 
     def of(self, name: Name, offsets: list[int], snapshot: Snapshot) -> tuple[Zone | None, int]:
         """The zone a name lies in, and how many labels its apex has; (None, 0) outside."""
         count = len(offsets)
         for depth in self._depths:
             if depth <= count:
-                zone = self._zones.get(name[offsets[count - depth] :] if depth else names.ROOT)
+                zone = self._zones.get(name[offsets[-depth] :])
                 if zone is not None:
                     return zone, depth
         federation = snapshot.viewed_federation() if snapshot.view is not None else None

@@ -11,6 +11,7 @@ process is killed.  Pure; `responder`, `udp` and `tcp` add, `metrics` reads.
 
 from __future__ import annotations
 
+import functools
 from bisect import bisect_left
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
@@ -104,6 +105,7 @@ class Row(NamedTuple):
     ready: bool
 
 
+@functools.cache
 def slot(tcp: bool, kind: int, rcode: int, ready: bool) -> int:
     """Where replies of this sort are counted."""
     kind_index = _TYPE_INDEX.get(kind, len(TYPES) - 1)

@@ -15,7 +15,7 @@ from feddns.records import FORMERR, OPT
 NSID = 3
 EXTENDED_ERROR = 15
 
-STALE_ANSWER, NOT_READY, NOT_AUTHORITATIVE = 3, 14, 20
+OTHER, STALE_ANSWER, NOT_READY, NOT_AUTHORITATIVE = 0, 3, 14, 20
 """Info codes of RFC 8914 §4 that feddns gives."""
 
 DO = 0x8000

@@ -22,11 +22,11 @@ def line(peer: Peer, message: bytes, reply: bytes | None) -> str:
     """The line, without a time: the logger has one."""
     host = f"[{peer.address}]" if ":" in peer.address else peer.address
     transport = "tcp" if peer.tcp else "udp"
+    ident = int.from_bytes(message[:2], "big")
     try:
         query = wire.read_query(message)
     except Unanswerable as error:
         question = f'"- {transport} {len(message)}" ({error})'
-        ident = int.from_bytes(message[:2], "big")
     else:
         klass = "IN" if query.klass == records.IN else f"CLASS{query.klass}"
         do, size = (query.edns.do, query.edns.size) if query.edns else (False, 512)
@@ -35,7 +35,6 @@ def line(peer: Peer, message: bytes, reply: bytes | None) -> str:
             f'"{records.type_name(query.type)} {klass} {name} {transport} {len(message)} '
             f'{str(do).lower()} {size}"'
         )
-        ident = int.from_bytes(query.ident, "big")
     return f"{host}:{peer.port} - {ident} {question} {_outcome(reply)}"
 
 

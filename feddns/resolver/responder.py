@@ -21,7 +21,7 @@ from feddns.resolver.answer import Answer, Zones, answer
 from feddns.resolver.cache import Cache
 from feddns.resolver.counts import OTHER, SILENCE, SIZE, Counts
 from feddns.resolver.wire import AA, Query, Reply, Sections
-from feddns.resolver.zones import Recorder, Zone
+from feddns.resolver.zones import Recorder
 from feddns.snapshot import EVERYTHING, Dependency
 from feddns.store import Store
 
@@ -55,7 +55,6 @@ class Responder:
         self.udp = Cache(budget * 3 // 4)
         self.tcp = Cache(budget // 4)
         self._nsid = settings.nsid.encode("utf-8")
-        self._soa_bytes: dict[tuple[bytes, int], bytes] = {}
         self.stale = False
         store.listen(self.udp.forget)
         store.listen(self.tcp.forget)
@@ -101,11 +100,14 @@ class Responder:
 
     def _write(self, query: Query, result: Answer, tcp: bool) -> Reply:
         opt = self._opt(query.edns, result) if query.edns is not None else b""
-        if result.soa is not None and not result.answers:
-            authority = self._authority(query, result.soa)
-            return Reply(wire.write_negative(query, result.rcode, authority, opt), b"", b"", 0, 0)
+        zone = result.soa
+        if zone is not None and not result.answers:
+            denial = zone.denials.get(len(query.name))
+            if denial is None:
+                denial = zone.denials[len(query.name)] = wire.write_authority(query, zone.soa)
+            return Reply(wire.write_negative(query, result.rcode, denial, opt), b"", b"", 0, 0)
         flags = result.rcode & 15 | (AA if result.rcode in (NOERROR, NXDOMAIN) else 0)
-        authorities = (result.soa.soa,) if result.soa is not None else ()
+        authorities = (zone.soa,) if zone is not None else ()
         sections = Sections(result.answers, authorities, result.additional)
         return wire.write_reply(query, flags, sections, opt, self._limit(query, tcp))
 
@@ -131,14 +133,6 @@ class Responder:
     def observe(self, seconds: float, queries: int) -> None:
         """See `counts.observe`."""
         counts.observe(self.counts, seconds, queries)
-
-    def _authority(self, query: Query, zone: Zone) -> bytes:
-        """The zone's SOA, written against a question that ends in the zone's name."""
-        start = len(query.name) - len(zone.name)
-        found = self._soa_bytes.get((zone.name, start))
-        if found is None:
-            found = self._soa_bytes[zone.name, start] = wire.write_authority(query, zone.soa)
-        return found
 
 
 @functools.lru_cache(maxsize=256)

@@ -35,7 +35,7 @@ class UdpServer:
         self.responder = responder
         self.unsent = 0
         self._batch = Batch(bound)
-        self._miss = self._logged_miss if responder.settings.log_queries else self._plain_miss
+        self._log = responder.settings.log_queries
 
     def on_readable(self) -> None:
         """Answer what waits, up to a number of batches."""
@@ -52,7 +52,7 @@ class UdpServer:
         started = time.perf_counter()
         responder = self.responder
         ready = responder.udp.ready.get
-        counts, miss = responder.counts, self._miss
+        counts, miss, log = responder.counts, responder.miss, self._log
         memory, reply_lengths = batch.slots, batch.reply_lengths
         start = base = index = 0
         for size in batch.rx.lengths[:count].tolist():
@@ -65,7 +65,10 @@ class UdpServer:
                 memory[base + 2 : end] = reply
                 reply_lengths[index] = end - base
             else:
-                whole = miss(bytes(memory[base : base + size]), index)
+                message = bytes(memory[base : base + size])
+                whole = miss(message, False)
+                if log:
+                    self._log_query(index, message, whole)
                 if whole is None:
                     self.unsent += batch.send(descriptor, start, index)
                     start = index + 1
@@ -78,11 +81,6 @@ class UdpServer:
         responder.observe(time.perf_counter() - started, count)
         return count
 
-    def _plain_miss(self, message: bytes, _index: int) -> bytes | None:
-        return self.responder.miss(message, False)
-
-    def _logged_miss(self, message: bytes, index: int) -> bytes | None:
-        reply = self.responder.miss(message, False)
+    def _log_query(self, index: int, message: bytes, reply: bytes | None) -> None:
         address, port = self._batch.peer(index)
         _log.info("%s", querylog.line(Peer(address, port), message, reply))
-        return reply

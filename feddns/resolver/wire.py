@@ -19,6 +19,7 @@ Pure; every read of bytes from outside is in this file and in `edns`.  Called by
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -48,7 +49,6 @@ class Query(msgspec.Struct, gc=False):
     within `name`; `flags` the bits that a reply copies (RD, CD).
     """
 
-    ident: bytes
     flags: int
     question: bytes
     name: Name
@@ -107,7 +107,7 @@ def read_query(message: bytes) -> Query:
     if additionals or end != size:
         offer = _read_additional(message, end, additionals)
     return Query(
-        message[:2], flags & (RD | CD), message[12:end], message[12 : end - 4].lower(),
+        flags & (RD | CD), message[12:end], message[12 : end - 4].lower(),
         offsets, kind, klass, offer,
     )  # fmt: skip
 
@@ -155,13 +155,24 @@ def write_error(message: bytes, rcode: int) -> bytes:
 
 def write_negative(query: Query, rcode: int, authority: bytes, opt: bytes) -> bytes:
     """A whole reply, without its id, that says no: the question, one SOA, perhaps an OPT record."""
-    counts = _COUNTS.pack(QR | AA | query.flags | rcode & 15, 1, 0, 1, 1 if opt else 0)
-    return counts + query.question + authority + opt
+    head = _negative_head(QR | AA | query.flags | rcode & 15, 1 if opt else 0)
+    return head + query.question + authority + opt
+
+
+@functools.cache
+def _negative_head(flags: int, additional: int) -> bytes:
+    return _COUNTS.pack(flags, 1, 0, 1, additional)
 
 
 def write_authority(query: Query, rrset: RRset) -> bytes:
-    """A record set as it stands right after the question, whose name alone compresses it."""
+    """A zone's SOA as it stands right after a question below it.
+
+    Only the zone's own name within the question compresses it, so that the bytes are right behind
+    every question of that length.
+    """
     writer = _Writer(query)
+    zone = 12 + len(query.name) - len(rrset.owner)
+    writer.places = {name: place for name, place in writer.places.items() if place >= zone}
     writer.rrset(rrset)
     return b"".join(writer.parts[2:])
 

@@ -77,9 +77,13 @@ Find = Callable[[Lookup, list[Label]], Outcome]
 
 
 class Zone(msgspec.Struct, frozen=True):
-    """A zone that is served: its SOA set, what its apex has, and who knows the names below."""
+    """A zone that is served: its SOA set, what its apex has, and who knows the names below.
+
+    `denials` keeps the SOA as wire bytes, by the length of the name it denies something of.
+    """
 
     name: Name
     soa: RRset
     apex: dict[int, Data]
     find: Find
+    denials: dict[int, bytes] = {}

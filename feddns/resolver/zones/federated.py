@@ -44,6 +44,8 @@ def find(lookup: Lookup, labels: list[Label]) -> Outcome:
     federation = labels[-1]
     if len(labels) > 5 or not all(names.is_dns_label(label) for label in labels[-3:-1]):
         return MISSING
+    if len(labels) == 5 and labels[0][:1] != b"_":
+        return MISSING
     if lookup.recorder:
         lookup.recorder(
             "name",
@@ -56,7 +58,7 @@ def find(lookup: Lookup, labels: list[Label]) -> Outcome:
     namespace, service = labels[-2], labels[-3]
     entry = _usable(lookup, namespace, service, labels[:-3])
     if entry is not None:
-        return _here(lookup, labels)
+        return _here(lookup, labels, entry)
     return _elsewhere(lookup, labels, federation)
 
 
@@ -90,14 +92,15 @@ def _why_unusable(lookup: Lookup, entry: Entry | None, prefix: list[Label]) -> s
     return ""
 
 
-def _here(lookup: Lookup, labels: list[Label]) -> Outcome:
+def _here(lookup: Lookup, labels: list[Label], entry: Entry) -> Outcome:
     """The chain form goes by the local name; the flattened form has its records here."""
     own = labels[:-1]
     if lookup.settings.answer_form == "flattened" or own[0][:1] == b"_":
         found = local.find_service(lookup, own)
-        if lookup.settings.answer_form == "flattened" or not isinstance(found, Data):
+        if lookup.settings.answer_form == "flattened" or found is MISSING or len(own) == 3:
             return found
-    return Alias(names.join([*own, b"svc"], lookup.settings.cluster_domain), lookup.settings.ttl)
+    target = names.join([*own, b"svc"], lookup.settings.cluster_domain)
+    return Alias(target, local.ttl(lookup, entry))
 
 
 # --- the ladder from inside -------------------------------------------------------------------

@@ -238,10 +238,9 @@ def _pairs(lookup: Lookup, entry: Entry) -> Iterator[tuple[Port, Name, bytes]]:
             for address in service.addresses:
                 yield port, name, address
         return
-    ready = entry.endpoints()
     for piece in entry.slices:
         for endpoint in piece.endpoints:
-            if endpoint not in ready:
+            if not (endpoint.ready or service.publish_not_ready):
                 continue
             for address in endpoint.addresses:
                 target = names.join([endpoint_label(lookup, endpoint, address)], name)
