@@ -42,6 +42,7 @@ _UTF8_BOM = b"\xef\xbb\xbf"
 _SPACE = re.compile(r"[ \t\r\n]*")
 _SEPARATOR = re.compile(rb"\n---(?=[ \t\r\n]|\Z)")
 _ITEMS = re.compile(rb"(?:\n|\A)items:[ ]*\n(?=([ ]*)-[ ])")
+_LEAD = re.compile(rb"(?:---(?:[ ]+#[^\n]*|[ ]*)\n|[ ]*(?:#[^\n]*)?\n)*")
 _STREAM_MARK = re.compile(rb"(?:\n|\A)(?:%|\.\.\.(?:[ \t\r\n]|\Z))")
 
 
@@ -234,23 +235,17 @@ def _end_of_document(content: bytes, start: int, after: int = 0) -> int:
 
 
 def _read_document(text: bytes, line: int) -> Iterator[Document]:
-    written = yamltext.fast(text)
-    if written is not None:
-        raw = _checked(written)
-        if raw is not None:
-            skipped = len(text) - len(_without_comments(text))
-            yield from _flatten(raw, line + text.count(b"\n", 0, skipped))
-            return
-    for exact, start in yamltext.exact(text, line):
-        yield from _flatten(exact, start)
-
-
-_LEAD = re.compile(rb"(?:---[ ]*(?=\n)|[ ]*(?:#[^\n]*)?\n)*")
-
-
-def _without_comments(text: bytes) -> bytes:
     lead = _LEAD.match(text)
-    return text[lead.end() :] if lead else text
+    begins = lead.end() if lead else 0
+    body = text[begins:]
+    if not body:
+        return
+    at = line + text.count(b"\n", 0, begins)
+    written = yamltext.fast(body)
+    raw = _checked(written) if written is not None else None
+    found = [(raw, at)] if raw is not None else yamltext.exact(text, line)
+    for document, start in found:
+        yield from _flatten(document, start)
 
 
 def _checked(written: str) -> bytes | None:

@@ -40,7 +40,7 @@ _MOST_FREE_NODES = 100_000
 
 _PRINTABLE = bytes(range(0x20, 0x7F)) + b"\n"
 _COLLECTIONS = ("{", "[")
-_NO_START = (b":", b"]", b"}", b",", b"...")
+_NO_START = (b":", b"]", b"}", b",", b"...", b"---")
 _ODDITIES = (b"<<", b"\n---", b"...", b" :", b"\n:", b"nan:", b"inf:", b"infinity:")
 _FLOW_ODDITIES = (b"[:", b"{:", b":]", b":}", b":,", b"] -", b"} -")
 _MARKS = (b"&", b"*", b"!", b"@", b"`", b"%")
@@ -265,7 +265,8 @@ def _refusal(error: yaml.YAMLError, text: bytes, line: int) -> DocumentRefused:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is not None:
         problem = getattr(error, "problem", None) or getattr(error, "context", None) or "not YAML"
-        return DocumentRefused(f"{problem} (column {mark.column + 1})", line + mark.line)
+        last = text.rstrip().count(b"\n")  # the end of the text may be a line further down
+        return DocumentRefused(f"{problem} (column {mark.column + 1})", line + min(mark.line, last))
     position = getattr(error, "position", None)
     if isinstance(position, int):
         reason = f"{getattr(error, 'reason', 'not text')} at octet {position}; write UTF-8"

@@ -24,7 +24,7 @@ Answers = Iterator[bytes]
 _MOST_ORDERS = 16
 """Sets of up to this many addresses have every order ready made; larger ones are cut on demand."""
 
-_MOST_HEARD = 1 << 13
+_MOST_HEARD = 1 << 15
 _OVERHEAD = 420  # bytes of Python objects around one key and one answer, measured
 
 

@@ -1,7 +1,8 @@
 """The whole server as a function: `respond(message, peer, now)` gives the reply, or None.
 
     message → ready answer? its next order, with the message's id
-            → else wire.read_query → answer.answer → wire.write → cache
+            → a denial that can be said in short? `denial`
+           → else wire.read_query → answer.answer → wire.write → cache
 
 Never raises for any bytes, and never answers more than one message for one.  Sans-I/O: `udp` and
 `tcp` bring the bytes and the clock.  What a reply was is counted in `counts`, a flat list indexed
@@ -20,8 +21,9 @@ from feddns.resolver import cache, counts, edns, wire
 from feddns.resolver.answer import Answer, Zones, answer
 from feddns.resolver.cache import Cache
 from feddns.resolver.counts import OTHER, SILENCE, SIZE, Counts
+from feddns.resolver.denial import Form, Shortcut
 from feddns.resolver.wire import AA, Query, Reply, Sections
-from feddns.resolver.zones import Recorder
+from feddns.resolver.zones import Recorder, Zone
 from feddns.snapshot import EVERYTHING, Dependency
 from feddns.store import Store
 
@@ -56,6 +58,7 @@ class Responder:
         self.tcp = Cache(budget // 4)
         self._nsid = settings.nsid.encode("utf-8")
         self.stale = False
+        self._shortcuts = (Shortcut(settings.cluster_domain), Shortcut(settings.cluster_domain))
         store.listen(self.udp.forget)
         store.listen(self.tcp.forget)
 
@@ -70,6 +73,10 @@ class Responder:
 
     def miss(self, message: bytes, tcp: bool, recorder: Recorder | None = None) -> bytes | None:
         """The reply to a message that has no ready answer; `recorder` is told why it is so."""
+        denial = self._shortcuts[tcp].deny(message, self.store.current)
+        if denial is not None and recorder is None:
+            whole, slot, key = denial
+            return self._finish(message, tcp, Reply(whole, b"", b"", 0, 0), slot, [key])
         try:
             query = wire.read_query(message)
         except Ignored:
@@ -84,13 +91,29 @@ class Responder:
             result = Answer(BADVERS)
         else:
             result = answer(self.zones, self.store.current, query, depends, recorder)
-        rcode = result.rcode
-        slot = counts.slot(tcp, query.type, rcode, False)
+        slot = counts.slot(tcp, query.type, result.rcode, False)
+        opt = b"" if offer is None else self._opt(offer, result)
+        zone = result.soa
+        if zone is not None and not result.answers:
+            reply = self._deny(query, zone, result.rcode, opt)
+            if result.rcode == NXDOMAIN:
+                form = Form(reply.head[: wire.HEAD], opt, slot)
+                self._shortcuts[tcp].learn(message, query, zone.denials, form)
+        else:
+            reply = self._write(query, result, opt, tcp)
+        if result.rcode not in (NOERROR, NXDOMAIN):
+            self.counts[slot] += 1
+            return message[:2] + reply.head
+        return self._finish(message, tcp, reply, slot, depends)
+
+    def _finish(
+        self, message: bytes, tcp: bool, reply: Reply, slot: int, depends: list[Dependency]
+    ) -> bytes:
+        """Count the reply, keep it if its question came before, and give it the message's id."""
         self.counts[slot] += 1
-        reply = self._write(query, result, tcp)
         key = message[2:]
         ready = self.tcp if tcp else self.udp
-        if rcode in (NOERROR, NXDOMAIN) and ready.knock(key):
+        if ready.knock(key):
             answers = cache.orders(reply)
             ready.put(key, (answers, slot + 1), cache.cost(key, reply), depends)
             return message[:2] + next(answers)
@@ -98,16 +121,17 @@ class Responder:
             return message[:2] + reply.head
         return message[:2] + next(cache.orders(reply))
 
-    def _write(self, query: Query, result: Answer, tcp: bool) -> Reply:
-        opt = self._opt(query.edns, result) if query.edns is not None else b""
-        zone = result.soa
-        if zone is not None and not result.answers:
-            denial = zone.denials.get(len(query.name))
-            if denial is None:
-                denial = zone.denials[len(query.name)] = wire.write_authority(query, zone.soa)
-            return Reply(wire.write_negative(query, result.rcode, denial, opt), b"", b"", 0, 0)
+    def _deny(self, query: Query, zone: Zone, rcode: int, opt: bytes) -> Reply:
+        """NXDOMAIN or NODATA with the zone's SOA, written against a question that ends in it."""
+        soa = zone.denials.get(len(query.name))
+        if soa is None:
+            soa = zone.denials[len(query.name)] = wire.write_authority(query, zone.soa)
+        head = wire.negative_head(query, rcode, bool(opt))
+        return Reply(head + query.question + soa + opt, b"", b"", 0, 0)
+
+    def _write(self, query: Query, result: Answer, opt: bytes, tcp: bool) -> Reply:
         flags = result.rcode & 15 | (AA if result.rcode in (NOERROR, NXDOMAIN) else 0)
-        authorities = (zone.soa,) if zone is not None else ()
+        authorities = (result.soa.soa,) if result.soa is not None else ()
         sections = Sections(result.answers, authorities, result.additional)
         return wire.write_reply(query, flags, sections, opt, self._limit(query, tcp))
 
@@ -127,8 +151,9 @@ class Responder:
         """Whether answers are to say that the world behind them is no longer followed (EDE 3)."""
         if stale != self.stale:
             self.stale = stale
-            self.udp.forget({EVERYTHING})
-            self.tcp.forget({EVERYTHING})
+            for ready, shortcut in zip((self.udp, self.tcp), self._shortcuts, strict=True):
+                ready.forget({EVERYTHING})
+                shortcut.forget()
 
     def observe(self, seconds: float, queries: int) -> None:
         """See `counts.observe`."""

@@ -19,7 +19,6 @@ Pure; every read of bytes from outside is in this file and in `edns`.  Called by
 
 from __future__ import annotations
 
-import functools
 import struct
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -34,6 +33,9 @@ from feddns.resolver import edns
 QR, AA, TC, RD, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0010
 OPCODE = 0x7800
 POINTER = 0xC000
+HEAD = 10
+"""Octets of a header without its id."""
+
 
 _HEADER = struct.Struct("!HHHHHH")
 _COUNTS = struct.Struct("!HHHHH")
@@ -153,15 +155,9 @@ def write_error(message: bytes, rcode: int) -> bytes:
     return _HEADER.pack(ident, QR | flags & (OPCODE | RD) | rcode, 0, 0, 0, 0)
 
 
-def write_negative(query: Query, rcode: int, authority: bytes, opt: bytes) -> bytes:
-    """A whole reply, without its id, that says no: the question, one SOA, perhaps an OPT record."""
-    head = _negative_head(QR | AA | query.flags | rcode & 15, 1 if opt else 0)
-    return head + query.question + authority + opt
-
-
-@functools.cache
-def _negative_head(flags: int, additional: int) -> bytes:
-    return _COUNTS.pack(flags, 1, 0, 1, additional)
+def negative_head(query: Query, rcode: int, edns: bool) -> bytes:
+    """The header, without id, of a reply that says no: a question, one SOA, perhaps an OPT."""
+    return _COUNTS.pack(QR | AA | query.flags | rcode & 15, 1, 0, 1, int(edns))
 
 
 def write_authority(query: Query, rrset: RRset) -> bytes:
