@@ -83,6 +83,8 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
         + " |"
         for line in lines
     ]
+    if not lines[1:]:
+        return []
     return [texts[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *texts[1:]]
 
 

@@ -251,7 +251,7 @@ class Settings(
             description="Bound of the ready wire answers of one process. They are never stale; "
             "more room only means fewer built anew.",
         ),
-    ] = 16
+    ] = 32
     tcp_connections: Annotated[
         int,
         Meta(

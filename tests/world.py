@@ -63,7 +63,7 @@ def lines(text: str) -> Iterable[str]:
 def event(line: str) -> Event:
     """One line: the object is there; with `delete` in front, it is gone."""
     if line == "synced":
-        return Synced(view=True)
+        return Synced()
     if line.startswith("delete "):
         return Gone(thing(line.removeprefix("delete ")))
     return Put(thing(line))

@@ -121,21 +121,26 @@ class Loader:
         return watcher.watch(directories, parents)
 
     async def _changes(self, watcher: Watcher) -> list[Event]:
-        """The events that lead from what the folders held to what they hold now."""
+        """The events that lead from what the folders held to what they hold now.
+
+        What is gone comes last: an object that moved to another file has not been away.
+        """
         events: list[Event] = []
         again = watcher.forget()
+        gone: list[tuple[str, Root]] = []
         for root in self._roots:
             before = self._trees[root]
             now = await asyncio.to_thread(_scan_later, root, before)
             self._trees[root] = now
-            for path in before.files.keys() - now.files.keys():
-                if not self._is_elsewhere(path, root):
-                    events += await self._update(path, root.role, gone=True)
+            gone += [(path, root) for path in before.files.keys() - now.files.keys()]
             for path, stamp in list(now.files.items()):
                 if watcher.is_writing(stamp.inode):
                     _put_back(now, before, path)
                 elif before.files.get(path) != stamp or stamp.inode in again:
                     events += await self._update(path, root.role)
+        for path, root in gone:
+            if not self._is_elsewhere(path, root):
+                events += await self._update(path, root.role, gone=True)
         self._tell_warnings()
         return events
 

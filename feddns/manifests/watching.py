@@ -64,7 +64,8 @@ class Watcher:
         self._only: dict[Inode, frozenset[str]] = {}
         self._inotify = Inotify(cache_size=64, sync_timeout=0)
         self._loop = asyncio.get_running_loop()
-        self._changed = asyncio.Event()
+        self._woken = asyncio.Event()
+        self._changed = False
 
     def __enter__(self) -> Watcher:
         self._loop.add_reader(self._inotify.fd, self._drain)
@@ -106,39 +107,43 @@ class Watcher:
 
     async def change(self) -> None:
         """Wait for a change, and then until no more come."""
-        await self._wait(self._patience())
+        while not (self._changed or self._take_stuck()):
+            await self._wait(self._patience())
         deadline = self._loop.time() + AT_MOST
         while (left := deadline - self._loop.time()) > 0:
-            self._changed.clear()
             if not await self._wait(min(QUIET, left)):
                 break
-        self._changed.clear()
-        self._take_stuck()
+        self._changed = False
 
     async def _wait(self, seconds: float | None) -> bool:
+        """Wait for any event; False when there was none."""
         try:
-            await asyncio.wait_for(self._changed.wait(), seconds)
+            await asyncio.wait_for(self._woken.wait(), seconds)
         except TimeoutError:
             return False
+        self._woken.clear()
         return True
 
     def _patience(self) -> float | None:
+        """Seconds until the first of the files being written counts as stuck."""
         if not self._writing:
             return None
         return max(0.0, min(self._writing.values()) + STUCK - self._loop.time())
 
-    def _take_stuck(self) -> None:
+    def _take_stuck(self) -> bool:
         before = self._loop.time() - STUCK
-        for inode in [inode for inode, since in self._writing.items() if since <= before]:
+        stuck = [inode for inode, since in self._writing.items() if since <= before]
+        for inode in stuck:
             del self._writing[inode]
-            self.whole.add(inode)
+        self.whole.update(stuck)
+        return bool(stuck)
 
     # --- events ----------------------------------------------------------------------------------
 
     def _drain(self) -> None:
         while (event := self._inotify.sync_get()) is not None:
-            if self._note(event):
-                self._changed.set()
+            self._changed |= self._note(event)
+        self._woken.set()
 
     def _note(self, event: Event) -> bool:
         """Whether the event may mean a change of what the folders hold."""

@@ -4,13 +4,14 @@
     fast    rapidyaml, twenty times as fast; only for text that `is_plain` lets through, where the
             two agree.  None when rapidyaml has doubts too.
 
-They disagree on YAML 1.1 scalars (`yes`, `012`, `1e3`, `1:30`), anchors, tags, merge keys,
-complex keys, folded blocks and control characters; text that may hold any of these is not plain.
-A word too many in that list costs time, a word too few would change a meaning.
+They disagree on YAML 1.1 scalars (`yes`, `012`, `1e3`, `1:30`), anchors, tags, merge keys, complex
+keys, folded blocks and control characters; text that may hold any of these is not plain.  A word
+too many in that list costs time, a word too few would change a meaning.
 
 Two differences to `yaml.safe_load` are wanted: timestamps and keys stay the text they are, as in
-the API's JSON; text that nests or repeats without end (libyaml itself would exhaust the stack, aliases the
-memory) is refused.
+the API's JSON; text that nests or repeats without end is refused, for libyaml's binding would
+exhaust the stack and aliases the memory.  Of broken text in flow style rapidyaml may make something
+where PyYAML refuses it.
 
 Called by `manifests.documents`.
 """
@@ -24,7 +25,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 import ryml
@@ -168,7 +169,7 @@ _mute = _find_mute()
 class _Loader(yaml.CSafeLoader):
     """PyYAML's own, with timestamps, `=` and all keys as the text they are."""
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[str, object]:
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
         self.flatten_mapping(node)
         return {
             self._key(key): self.construct_object(value, deep=True) for key, value in node.value

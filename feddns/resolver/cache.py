@@ -4,7 +4,7 @@
     value    an iterator of replies without their id: each `next` is the next order of addresses;
              and the slot in which its replies are counted
 
-An answer is let in when its question comes the second time within a while (a small set of
+An answer is let in when its question comes the second time within a while (a small table of
 hashes remembers): a flood of random names, spellings or cookies pushes out nothing.  When the
 budget is spent all answers are let go at once, and what is asked is back one question later.
 
@@ -14,6 +14,7 @@ Nothing here reads a clock or a socket.  `udp` looks into `ready` itself; `respo
 from __future__ import annotations
 
 import itertools
+from array import array
 from collections.abc import Iterator
 
 from feddns.resolver.wire import Reply
@@ -24,7 +25,7 @@ Answers = Iterator[bytes]
 _MOST_ORDERS = 16
 """Sets of up to this many addresses have every order ready made; larger ones are cut on demand."""
 
-_MOST_HEARD = 1 << 15
+_PLACES = (1 << 16) - 1
 _OVERHEAD = 420  # bytes of Python objects around one key and one answer, measured
 
 
@@ -62,21 +63,20 @@ class Cache:
         self.bytes = 0
         self._budget = budget
         self._keys: dict[Dependency, list[bytes]] = {}
-        self._heard: set[int] = set()
+        self._heard = array("q", [0]) * (_PLACES + 1)
 
     def knock(self, key: bytes) -> bool:
         """Whether the question was asked before, as far as is remembered.
 
-        It remembers some thousands of hashes and then begins anew, so that a question which
-        comes often passes even in a flood of others.
+        Each question has two places, so that two that are asked in turn do not keep displacing
+        each other for ever.
         """
         mark = hash(key)
         heard = self._heard
-        if mark in heard:
+        one, two = mark & _PLACES, mark >> 20 & _PLACES
+        if heard[one] == mark or heard[two] == mark:
             return True
-        if len(heard) == _MOST_HEARD:
-            heard.clear()
-        heard.add(mark)
+        heard[one] = heard[two] = mark
         return False
 
     def put(

@@ -1,8 +1,8 @@
 """A short way to say no: names of Services that do not exist, below a namespace that does.
 
-Search paths and random-name floods ask for `<anything>.<namespace>.svc.<cluster domain>`.  Of such a
-question all but the first label is the same again and again, so it is learnt from one that went
-the long way, in two halves, and compared as bytes:
+Search paths and floods of random names ask for `<anything>.<namespace>.svc.<cluster domain>`.  Of
+such a question all but the first label is the same again and again, so it is learnt from one that
+went the long way, in two halves, and compared as bytes:
 
     branch    the name without its first label, lower-cased   → the namespace
     form      the message without id and name                 → head and OPT record of its denial

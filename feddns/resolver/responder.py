@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from feddns.config import Settings
 from feddns.errors import ErrorReply, Ignored
-from feddns.records import BADVERS, NOERROR, NXDOMAIN
+from feddns.records import BADVERS, NOERROR, NXDOMAIN, REFUSED
 from feddns.resolver import cache, counts, edns, wire
 from feddns.resolver.answer import Answer, Zones, answer
 from feddns.resolver.cache import Cache
@@ -29,6 +29,9 @@ from feddns.store import Store
 
 LARGEST_TCP = 65_535
 UDP_SIZE = 512
+
+_KEPT = frozenset((NOERROR, NXDOMAIN, REFUSED))
+"""What is not ours changes only with everything; SERVFAIL and the like are for the moment."""
 
 _STALE = edns.ExtendedError(edns.STALE_ANSWER, "the source of these names is not followed now")
 
@@ -101,7 +104,7 @@ class Responder:
                 self._shortcuts[tcp].learn(message, query, zone.denials, form)
         else:
             reply = self._write(query, result, opt, tcp)
-        if result.rcode not in (NOERROR, NXDOMAIN):
+        if result.rcode not in _KEPT:
             self.counts[slot] += 1
             return message[:2] + reply.head
         return self._finish(message, tcp, reply, slot, depends)
