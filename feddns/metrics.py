@@ -9,7 +9,6 @@ families when it is asked.  Pure but for the clock it is given.  Called by `app.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -20,19 +19,11 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from feddns import __version__, records
+from feddns.inventory import Inventory
 from feddns.resolver import counts
 from feddns.resolver.counts import RESTARTS, SILENCE, gauge
 
 Numbers = Sequence[int]
-
-
-class Inventory(NamedTuple):
-    """What the sources hold: objects by kind, kinds passed over, and what is refused now."""
-
-    objects: dict[str, int]
-    ignored: dict[str, int]
-    refused: dict[str, int]
-    changed: float
 
 
 class ServerCollector(Collector):

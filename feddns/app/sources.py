@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator, Iterator
 from feddns.config import Settings
 from feddns.errors import SettingRefused
 from feddns.events import Event, Object
+from feddns.inventory import Inventory
 from feddns.kube.resources import Role
 from feddns.manifests.folder import Loader
 from feddns.manifests.objects import Refusal
-from feddns.metrics import Inventory
 
 
 def check(settings: Settings) -> None:

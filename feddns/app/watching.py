@@ -25,7 +25,7 @@ from feddns.app.memory import Region
 from feddns.app.sources import Sources
 from feddns.config import Settings
 from feddns.events import Event, Put, Synced
-from feddns.metrics import Inventory
+from feddns.inventory import Inventory
 from feddns.resolver.counts import gauge
 
 _log = logging.getLogger("feddns.watching")
