@@ -142,14 +142,18 @@ federations = st.lists(
     ),
     unique=True,
 ).map(lambda items: Federations(tuple(items)))  # fmt: skip
+pods = st.builds(
+    Pod, _namespaces, st.sampled_from([b"p", b"q"]),
+    st.lists(st.sampled_from(ADDRESSES), max_size=2).map(tuple),
+)  # fmt: skip
 objects: st.SearchStrategy[Object] = st.one_of(
     services,
     slices,
     services,
     slices,
     st.builds(Namespace, _namespaces),
-    st.builds(Pod, _namespaces, st.sampled_from([b"p", b"q"]),
-              st.lists(st.sampled_from(ADDRESSES), max_size=2).map(tuple)),
+    pods,
+    pods,
     st.builds(Node, st.sampled_from(["n1", "n2"]), st.sampled_from(ZONES), st.sampled_from(REGIONS)),
     federations,
     federated,

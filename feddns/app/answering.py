@@ -66,7 +66,7 @@ class Answering:
         self.responder = Responder(settings, self.store, serial, region.counts)
         self.builder = Builder(self.store, self.store.current)
         self._udp = [UdpServer(listener.udp, self.responder) for listener in listeners]
-        self._tcp = [TcpServer(listener.tcp, self.responder, loop) for listener in listeners]
+        self._tcp = [TcpServer(listener.tcp, self.responder, loop.time) for listener in listeners]
         self._changed = 0
         self._synced = False
         self.store.listen(self._note_change)
@@ -75,13 +75,13 @@ class Answering:
         for udp in self._udp:
             self.loop.add_reader(udp.socket.fileno(), udp.on_readable)
         for tcp in self._tcp:
-            self.loop.add_reader(tcp.socket.fileno(), tcp.on_acceptable)
+            self.loop.add_reader(tcp.fileno(), tcp.on_ready)
         self._tick()
 
     def drain(self) -> None:
         """Answer what already waits, and leave the sockets to the others."""
         for tcp in self._tcp:
-            self.loop.remove_reader(tcp.socket.fileno())
+            self.loop.remove_reader(tcp.fileno())
             tcp.close()
         for udp in self._udp:
             udp.on_readable()

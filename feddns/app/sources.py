@@ -32,7 +32,9 @@ def check(settings: Settings) -> None:
 
 def _loader(settings: Settings) -> Loader:
     folders = {Role.CLUSTER: settings.manifests, Role.FEDERATION: settings.federation_manifests}
-    return Loader({role: paths for role, paths in folders.items() if paths})
+    # Pods are many, and only verified pod names need them.
+    unwanted = () if settings.pods == "verified" else ("Pod",)
+    return Loader({role: paths for role, paths in folders.items() if paths}, unwanted)
 
 
 class Sources:

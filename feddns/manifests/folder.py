@@ -23,7 +23,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,8 +51,13 @@ class Root(NamedTuple):
 class Loader:
     """The folders of both roles as one source of events."""
 
-    def __init__(self, folders: Mapping[Role, Sequence[str | Path]]) -> None:
-        self.tables = {role: FileTable(role) for role in folders}
+    def __init__(
+        self, folders: Mapping[Role, Sequence[str | Path]], unwanted: Collection[str] = ()
+    ) -> None:
+        """`unwanted`: kinds of the cluster that are passed over although feddns knows them."""
+        self.tables = {
+            role: FileTable(role, unwanted if role is Role.CLUSTER else ()) for role in folders
+        }
         self._roots = [Root(str(path), role) for role, paths in folders.items() for path in paths]
         self._trees: dict[Root, Tree] = dict.fromkeys(self._roots, scanning.NOTHING)
         self._told: dict[Role, dict[str, frozenset[str]]] = {role: {} for role in folders}

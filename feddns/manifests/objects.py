@@ -19,7 +19,7 @@ Pure.  Called by `manifests.folder` and `feddns check`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -70,8 +70,10 @@ class _Reading(msgspec.Struct):
 class FileTable:
     """The objects of all files of one role (`cluster` or `federation`)."""
 
-    def __init__(self, role: Role) -> None:
+    def __init__(self, role: Role, unwanted: Collection[str] = ()) -> None:
+        """`unwanted`: kinds that are passed over although feddns knows them."""
         self.role = role
+        self._unwanted = frozenset(unwanted)
         self._files: dict[str, _File] = {}
         self._objects: dict[str, Object] = {}
         self._shared: dict[str, dict[str, Object]] = {}
@@ -116,6 +118,9 @@ class FileTable:
 
     def _take(self, path: str, piece: Iterable[documents.Document], reading: _Reading) -> None:
         for document in piece:
+            if document.head.kind in self._unwanted:
+                reading.ignored[document.head.kind] += 1
+                continue
             outcome = resources.read(document.raw, self.role, document.head)
             if outcome.reasons:
                 reading.refusals.extend(

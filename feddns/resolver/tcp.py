@@ -7,21 +7,23 @@
     is one more than --tcp-connections                the one idle longest makes room
     is one more than --tcp-connections-per-client     at once
 
-One message of a split question does not count as activity, so that trickled bytes hold nothing
-open.  The kernel hands a connection over when its first bytes are there (TCP_DEFER_ACCEPT), so
-that a single question costs one turn of the loop.
+Part of a question does not count as activity, so that trickled bytes hold nothing open.  The kernel
+hands a connection over when its first bytes are there (TCP_DEFER_ACCEPT), so that a single question
+costs one turn.  The connections are watched by an epoll set of the server's own, which the event
+loop sees as one descriptor: a connection comes and goes without the loop's books.
 
 I/O.  Called by the answering process.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
+import select
 import socket
 import time
 from collections import Counter
+from collections.abc import Callable
 
 from feddns.resolver import framing, querylog
 from feddns.resolver.responder import Peer, Responder
@@ -30,6 +32,7 @@ _log = logging.getLogger("feddns.queries")
 
 _READ = 65_536
 _ACCEPTS = 64
+_EVENTS = 256
 _DEFER_SECONDS = 3
 _NO_LINGER = b"\x01\x00\x00\x00\x00\x00\x00\x00"
 
@@ -38,18 +41,35 @@ class TcpServer:
     """Serves one bound, listening, non-blocking socket."""
 
     def __init__(
-        self, listening: socket.socket, responder: Responder, loop: asyncio.AbstractEventLoop
+        self, listening: socket.socket, responder: Responder, clock: Callable[[], float]
     ) -> None:
+        """`clock`: seconds that only grow."""
         self.socket = listening
         self.responder = responder
-        self.loop = loop
         self.settings = responder.settings
-        self.connections: dict[Connection, float] = {}  # the longest idle first
+        self.clock = clock
+        self.epoll = select.epoll()
+        self.connections: dict[int, Connection] = {}  # by descriptor, the longest idle first
         self.clients: Counter[str] = Counter()
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _DEFER_SECONDS)
+        self.epoll.register(listening.fileno(), select.EPOLLIN)
 
-    def on_acceptable(self) -> None:
-        """Take the connections that wait, up to a number of them."""
+    def fileno(self) -> int:
+        """What the event loop is to watch for reading."""
+        return self.epoll.fileno()
+
+    def on_ready(self) -> None:
+        """Do what can be done now, up to a number of connections."""
+        for descriptor, event in self.epoll.poll(0, _EVENTS):
+            connection = self.connections.get(descriptor)
+            if connection is None:
+                self._accept()
+            elif event & select.EPOLLOUT:
+                connection.on_writable()
+            else:
+                connection.on_readable()
+
+    def _accept(self) -> None:
         for _ in range(_ACCEPTS):
             try:
                 accepted, address = self.socket.accept()
@@ -58,31 +78,32 @@ class TcpServer:
             except OSError:  # the client has gone already, or no descriptor is left
                 self._make_room()
                 return
-            accepted.setblocking(False)
-            if self.clients[address[0]] >= self.settings.tcp_connections_per_client:
+            peer = Peer(address[0], address[1], tcp=True)
+            if self.clients[peer.address] >= self.settings.tcp_connections_per_client:
                 accepted.close()
                 continue
             if len(self.connections) >= self.settings.tcp_connections:
                 self._make_room()
-            Connection(self, accepted, Peer(address[0], address[1], tcp=True)).open()
+            Connection(self, accepted, peer).open()
 
     def _make_room(self) -> None:
-        oldest = next(iter(self.connections), None)
+        oldest = next(iter(self.connections.values()), None)
         if oldest is not None:
             oldest.close()
 
     def reap(self) -> None:
         """Close what has been idle for too long; called now and then."""
-        limit = self.loop.time() - self.settings.tcp_idle
-        for connection, active in list(self.connections.items()):
-            if active > limit:
+        limit = self.clock() - self.settings.tcp_idle
+        for connection in list(self.connections.values()):
+            if connection.active > limit:
                 break
             connection.close()
 
     def close(self) -> None:
         """Close the connections.  The listening socket is its owner's."""
-        for connection in list(self.connections):
+        for connection in list(self.connections.values()):
             connection.close()
+        self.epoll.close()
 
 
 class Connection:
@@ -92,38 +113,36 @@ class Connection:
         self.server = server
         self.socket = accepted
         self.peer = peer
+        self.active = 0.0
         self._descriptor = accepted.fileno()
         self._unread = b""
         self._unsent = b""
-        self._listening = False
 
     def open(self) -> None:
         """Enter the books, and read what has come with the connection."""
         self.server.clients[self.peer.address] += 1
+        self.server.epoll.register(self._descriptor, select.EPOLLIN)
         self._touch()
         self.on_readable()
-        if self._descriptor >= 0 and not self._unsent:
-            self._listen()
 
     def close(self) -> None:
         if self._descriptor < 0:
             return
-        self._deafen()
+        server, address = self.server, self.peer.address
+        del server.connections[self._descriptor]
+        self._descriptor = -1
+        server.clients[address] -= 1
+        if not server.clients[address]:
+            del server.clients[address]
         if self._unsent:
-            self.server.loop.remove_writer(self._descriptor)
             # The client does not read: nothing is to linger in the kernel for it.
             with contextlib.suppress(OSError):
                 self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-        self._descriptor = -1
-        self.socket.close()
-        self.server.connections.pop(self, None)
-        self.server.clients[self.peer.address] -= 1
-        if not self.server.clients[self.peer.address]:
-            del self.server.clients[self.peer.address]
+        self.socket.close()  # leaves the epoll set with its last descriptor
 
     def on_readable(self) -> None:
         try:
-            stream = self.socket.recv(_READ)
+            stream = self.socket.recv(_READ, socket.MSG_DONTWAIT)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
@@ -158,43 +177,33 @@ class Connection:
         return b"".join(parts)
 
     def _send(self, stream: bytes) -> None:
-        try:
-            sent = self.socket.send(stream) if stream else 0
-        except (BlockingIOError, InterruptedError):
-            sent = 0
-        except OSError:
-            self.close()
-            return
-        if sent < len(stream):
+        sent = self._try_to_send(stream)
+        if sent is not None and sent < len(stream):
             self._unsent = stream[sent:]
-            self._deafen()
-            self.server.loop.add_writer(self._descriptor, self._on_writable)
+            self.server.epoll.modify(self._descriptor, select.EPOLLOUT)
 
-    def _on_writable(self) -> None:
-        try:
-            sent = self.socket.send(self._unsent)
-        except (BlockingIOError, InterruptedError):
+    def on_writable(self) -> None:
+        sent = self._try_to_send(self._unsent)
+        if not sent:
             return
-        except OSError:
-            self.close()
-            return
-        if sent:
-            self._touch()
+        self._touch()
         self._unsent = self._unsent[sent:]
         if not self._unsent:
-            self.server.loop.remove_writer(self._descriptor)
-            self._listen()
+            self.server.epoll.modify(self._descriptor, select.EPOLLIN)
+
+    def _try_to_send(self, stream: bytes) -> int | None:
+        """How many octets the kernel took; None when the connection is no more."""
+        try:
+            return self.socket.send(stream, socket.MSG_DONTWAIT) if stream else 0
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except OSError:
+            self.close()
+            return None
 
     def _touch(self) -> None:
         """Note activity: the books are kept in its order."""
-        self.server.connections.pop(self, None)
-        self.server.connections[self] = self.server.loop.time()
-
-    def _listen(self) -> None:
-        self.server.loop.add_reader(self._descriptor, self.on_readable)
-        self._listening = True
-
-    def _deafen(self) -> None:
-        if self._listening:
-            self.server.loop.remove_reader(self._descriptor)
-            self._listening = False
+        connections = self.server.connections
+        connections.pop(self._descriptor, None)
+        connections[self._descriptor] = self
+        self.active = self.server.clock()

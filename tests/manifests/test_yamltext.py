@@ -83,6 +83,18 @@ def test_an_even_scalar_is_read_fast(scalar: str, frame: str) -> None:
     assert fast(text) == plainly(text) != ...
 
 
+def test_what_kubectl_apply_leaves_behind_is_read_fast() -> None:
+    text = b"""
+- metadata:
+    annotations:
+      kubectl.kubernetes.io/last-applied-configuration: |
+        {"kind":"Service","metadata":{"annotations":{},"x":null},"spec":{"ports":[{"port":80}]}}
+  status:
+    loadBalancer: {}
+"""
+    assert fast(text) == plainly(text) != ...
+
+
 @pytest.mark.parametrize(
     "text",
     ["a: &x 1\nb: *x\n", "a: !!str 1\n", "a: !x b\n", "<<: {a: b}\n", "? a\n: b\n", "a: >\n  b\n",

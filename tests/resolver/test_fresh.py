@@ -6,9 +6,11 @@ over the same snapshot.  Addresses rotate, so the octets of a reply are compared
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import hypothesis.strategies as st
 from hypothesis import settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from feddns import feed
 from feddns.config import Settings
@@ -17,11 +19,11 @@ from feddns.resolver.responder import Responder
 from feddns.snapshot import Snapshot, View
 from feddns.store import Store
 from tests import asking, strategies, zonetext
+from tests.asking import Server
 
 SETTINGS = st.fixed_dictionaries(
-    {},
+    {"pods": st.sampled_from(["verified", "verified", "insecure"])},
     optional={
-        "pods": st.sampled_from(["disabled", "insecure", "verified"]),
         "answer_form": st.sampled_from(["chain", "flattened"]),
         "when_none_healthy": st.sampled_from(["none", "all"]),
         "ignore_empty_services": st.booleans(),
@@ -46,30 +48,34 @@ class CachedIsFresh(RuleBasedStateMachine):
         self.store.commit([Synced()])
         self.responder = Responder(self.settings, self.store, zonetext.SERIAL)
         self.builder = feed.Builder(self.store, EMPTY)
+        self.steps = 0
 
-    @rule(events=st.lists(strategies.events, min_size=1, max_size=3))
-    def change(self, events: list) -> None:
-        self.store.commit(events)
+    @rule(events=st.lists(strategies.events, min_size=1, max_size=3), by_feed=st.booleans())
+    def change(self, events: list, by_feed: bool) -> None:
+        self.steps += 1
+        if by_feed:
+            self.feed(feed.frames(events, whole=False))
+        else:
+            self.store.commit(events)
 
-    @rule(events=st.lists(strategies.events, min_size=1, max_size=3))
-    def change_by_feed(self, events: list) -> None:
-        splitter = feed.Splitter()
-        for frame in feed.frames(events, whole=False):
-            splitter.feed(frame)
-        while (step := splitter.take()) is not None:
-            self.builder.apply(step)
-
-    @rule(events=st.lists(strategies.events, max_size=4))
+    @precondition(lambda self: self.steps % 5 == 4)
+    @rule(events=st.lists(strategies.events, max_size=6))
     def begin_anew(self, events: list) -> None:
-        splitter = feed.Splitter()
-        for frame in feed.frames([*events, Synced()], whole=True):
-            splitter.feed(frame)
-        while (step := splitter.take()) is not None:
-            self.builder.apply(step)
+        self.steps += 1
+        self.feed(feed.frames([*events, Synced()], whole=True))
 
+    @precondition(lambda self: self.steps % 5 == 2)
     @rule(stale=st.booleans())
     def go_stale(self, stale: bool) -> None:
+        self.steps += 1
         self.responder.mark_stale(stale)
+
+    def feed(self, frames: Iterable[bytes]) -> None:
+        splitter = feed.Splitter()
+        for frame in frames:
+            splitter.feed(frame)
+        while (step := splitter.take()) is not None:
+            self.builder.apply(step)
 
     @invariant()
     def every_answer_is_as_fresh_as_can_be(self) -> None:
@@ -103,3 +109,44 @@ def said(responder: Responder, message: bytes, tcp: bool) -> bytes:
 
 TestCachedIsFresh = CachedIsFresh.TestCase
 TestCachedIsFresh.settings = settings(max_examples=settings().max_examples)
+
+
+def test_a_service_that_comes_after_its_endpoints_names_their_addresses() -> None:
+    server = Server("slice default/db-a of db 10.244.0.1\nsynced")
+    server.expect("1.0.244.10.in-addr.arpa.", "PTR", "NXDOMAIN")
+    server.happen("service default/db headless")
+    server.expect("1.0.244.10.in-addr.arpa.", "PTR",
+                  "1.0.244.10.in-addr.arpa. PTR 10-244-0-1.db.default.svc")  # fmt: skip
+
+
+def test_a_service_that_publishes_what_is_not_ready_from_now_on() -> None:
+    server = Server("""
+        service default/db headless
+        slice default/db-a of db 10.244.0.1!unready
+        synced""")
+    server.expect("1.0.244.10.in-addr.arpa.", "PTR", "NXDOMAIN")
+    server.happen("service default/db headless publish-not-ready")
+    server.expect("1.0.244.10.in-addr.arpa.", "PTR",
+                  "1.0.244.10.in-addr.arpa. PTR 10-244-0-1.db.default.svc")  # fmt: skip
+
+
+def test_a_pod_that_moves_to_another_address() -> None:
+    server = Server("namespace default\npod default/p 10.244.0.1\nsynced", pods="verified")
+    server.expect("10-244-0-1.default.pod", "A", "10-244-0-1.default.pod A 10.244.0.1")
+    server.expect("10-244-0-2.default.pod", "A", "NXDOMAIN")
+    server.happen("pod default/p 10.244.0.2")
+    server.expect("10-244-0-1.default.pod", "A", "NXDOMAIN")
+    server.expect("10-244-0-2.default.pod", "A", "10-244-0-2.default.pod A 10.244.0.2")
+
+
+def test_denials_in_short_form_are_fresh_too() -> None:
+    server = Server("service default/a 10.96.0.1\nsynced")
+    for name in ("one", "two", "three"):
+        server.expect(f"{name}.default.svc", "A", "NXDOMAIN")
+    server.happen("service default/three 10.96.0.3\nslice default/four-a of four 10.244.0.4")
+    server.expect("three.default.svc", "A", "three.default.svc A 10.96.0.3")
+    server.expect("four.default.svc", "A", "NXDOMAIN")
+    server.happen("federations default=example.com")
+    server.expect("two.default.svc", "A", "NODATA")
+    server.happen("delete federations default=example.com\ndelete service default/a")
+    server.expect("two.default.svc", "A", "NXDOMAIN")
