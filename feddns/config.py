@@ -258,7 +258,8 @@ class Settings(
             ge=1,
             le=65_536,
             title="N",
-            description="TCP connections at a time in one process; above, the one that was idle "
+            description="TCP connections at a time on one address of one process; above, the one "
+            "that was idle "
             "longest makes room.",
         ),
     ] = 1024
@@ -268,8 +269,7 @@ class Settings(
             ge=1,
             le=65_536,
             title="N",
-            description="TCP connections at a time from one address, so that one client cannot "
-            "take them all.",
+            description="The same from one client, so that one cannot take them all.",
         ),
     ] = 128
     tcp_idle: Annotated[
@@ -328,13 +328,9 @@ def schema() -> list[Setting]:
 def _row(field: msgspec.structs.FieldInfo) -> Setting:
     meta: Meta = field.type.__metadata__[-1]
     inner: Any = field.type.__origin__
-    bounds = [meta]
-    if hasattr(inner, "__metadata__"):
-        bounds.append(inner.__metadata__[-1])
-        inner = inner.__origin__
     repeatable = getattr(inner, "__origin__", None) is tuple
     choices = "|".join(inner.__args__) if getattr(inner, "__origin__", None) is Literal else ""
-    limits = [f"{low.ge} to {low.le}" for low in bounds if low.ge is not None]
+    limits = [f"{low.ge} to {low.le}" for low in field.type.__metadata__ if low.ge is not None]
     return Setting(
         key=field.encode_name,
         type=field.type,
@@ -394,8 +390,17 @@ def _convert(row: Setting, value: Any, source: str) -> Any:
     try:
         return msgspec.convert(value, row.type, strict=False, dec_hook=_dec_hook)
     except msgspec.ValidationError as error:
-        reason = str(error).split(" - at ")[0]
-        raise SettingRefused(f"{source}: {reason[0].lower()}{reason[1:]}, not {value!r}") from error
+        raise SettingRefused(f"{source}: {_reason(row, value, error)}") from error
+
+
+def _reason(row: Setting, value: Any, error: msgspec.ValidationError) -> str:
+    if row.limits:
+        return f"{value!r} is not within {row.limits}"
+    if "|" in row.metavar and row.metavar.islower():
+        return f"{value!r} is none of {row.metavar.replace('|', ', ')}"
+    if row.default in (True, False):
+        return f"{value!r} is neither true nor false"
+    return str(error).split(" - at ")[0]
 
 
 def _each_reverse_zone(text: str, source: str) -> tuple[ReverseZone, ...]:

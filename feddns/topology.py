@@ -10,6 +10,7 @@ Pure; `snapshot` keeps these values, `ladder` climbs them (decisions.md 4, 6, 9,
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -51,8 +52,12 @@ class Scope(NamedTuple):
 
         A label value may hold dots; each part is then a label of its own.  Raises `NameRefused`.
         """
-        parts = [part for part in (self.zone, self.region) if part]
-        return names.parse(".".join(parts)).lower()
+        return _labels(self.zone, self.region)
+
+
+@functools.lru_cache(4096)
+def _labels(zone: str, region: str) -> Name:
+    return names.parse(".".join(part for part in (zone, region) if part)).lower()
 
 
 GLOBAL = Scope()

@@ -15,13 +15,10 @@ import socket
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.registry import Collector
-
-from feddns.config import SocketAddress
-from feddns.errors import OperatorNeeded
 
 Checks = Callable[[], dict[str, str]]
 """Names of checks, each with an empty text when it holds and the reason when it does not."""
@@ -39,10 +36,6 @@ class _Server(WSGIServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hung up is no news either."""
-
-
-class _Server6(_Server):
-    address_family = socket.AF_INET6
 
 
 def application(collector: Collector, alive: Checks, ready: Checks) -> Callable[..., Any]:
@@ -81,15 +74,14 @@ def _reply(start_response: _StartResponse, status: str, text: str) -> list[bytes
     return [body]
 
 
-def serve(address: SocketAddress, app: Callable[..., Any]) -> WSGIServer:
-    """Listen, and answer from a daemon thread.  Raises `OperatorNeeded`."""
-    kind = _Server6 if ":" in address.address else _Server
-    try:
-        server = make_server(address.address, address.port, app, kind, _Quiet)
-    except OSError as error:
-        raise OperatorNeeded(
-            f"cannot serve metrics on {address}: {error.strerror}; "
-            "--metrics takes another ADDRESS:PORT, or none"
-        ) from error
+def serve(listening: socket.socket, app: Callable[..., Any]) -> WSGIServer:
+    """Answer on a socket that listens already, from a daemon thread."""
+    address = listening.getsockname()[:2]
+    server = _Server(address, _Quiet, bind_and_activate=False)
+    server.socket.close()
+    server.socket = listening
+    server.server_name, server.server_port = address
+    server.setup_environ()
+    server.set_app(app)
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     return server

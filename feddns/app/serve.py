@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import signal
 import socket
 import tempfile
@@ -26,7 +27,7 @@ from feddns import __version__, feed
 from feddns.app import answering, logs, sources, watching
 from feddns.app.answering import Answering
 from feddns.app.memory import Region
-from feddns.app.sockets import Listener, open_listener, own_addresses
+from feddns.app.sockets import Listener, open_listener, open_metrics, own_addresses
 from feddns.app.supervisor import Supervisor
 from feddns.app.watching import Heartbeat, Watching
 from feddns.config import Address, Settings
@@ -39,15 +40,23 @@ _log = logging.getLogger("feddns")
 def run(settings: Settings) -> int:
     """The exit status.  Raises `OperatorNeeded` for what can be seen before the first question."""
     logs.set_up(settings.log_format)
+    _raise_descriptor_limit()
     sources.check(settings)
     listeners = [open_listener(wanted) for wanted in settings.listen]
+    metrics = open_metrics(settings.metrics) if settings.metrics is not None else None
     settings = _complete(settings, listeners)
     for listener in listeners:
         _log.info("feddns %s listens on %s", __version__, listener.address)
     serial = int(time.time())
     if settings.processes == 0:
-        return asyncio.run(_run_alone(settings, listeners, serial))
-    return _supervise(settings, listeners, serial)
+        return asyncio.run(_run_alone(settings, listeners, metrics, serial))
+    return _supervise(settings, listeners, metrics, serial)
+
+
+def _raise_descriptor_limit() -> None:
+    """Each TCP connection is a descriptor, and the usual soft limit is low."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _complete(settings: Settings, listeners: list[Listener]) -> Settings:
@@ -60,7 +69,9 @@ def _complete(settings: Settings, listeners: list[Listener]) -> Settings:
     )
 
 
-def _supervise(settings: Settings, listeners: list[Listener], serial: int) -> int:
+def _supervise(
+    settings: Settings, listeners: list[Listener], metrics: socket.socket | None, serial: int
+) -> int:
     with tempfile.TemporaryDirectory(prefix="feddns-") as folder:
         path = str(Path(folder) / "feed")
         feed_socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -68,7 +79,7 @@ def _supervise(settings: Settings, listeners: list[Listener], serial: int) -> in
         feed_socket.listen(64)
         regions = [Region() for _ in range(settings.processes)]
         supervisor = Supervisor()
-        supervisor.add("watching", partial(watching.run, settings, feed_socket, regions))
+        supervisor.add("watching", partial(watching.run, settings, feed_socket, metrics, regions))
         for index, region in enumerate(regions):
             supervisor.add(
                 f"answering-{index}",
@@ -85,7 +96,9 @@ def _answer(
     answering.run(settings, listeners, feed, region, serial)
 
 
-async def _run_alone(settings: Settings, listeners: list[Listener], serial: int) -> int:
+async def _run_alone(
+    settings: Settings, listeners: list[Listener], metrics: socket.socket | None, serial: int
+) -> int:
     """Watcher and answers in one loop, the feed between them without a socket."""
     loop = asyncio.get_running_loop()
     region = Region()
@@ -112,8 +125,8 @@ async def _run_alone(settings: Settings, listeners: list[Listener], serial: int)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     answers.start()
-    if settings.metrics is not None:
-        watching.serve_metrics(settings, watcher, heartbeat, [region])
+    if metrics is not None:
+        watching.serve_metrics(metrics, watcher, heartbeat, [region])
     tasks = [loop.create_task(part) for part in (watcher.run(), heartbeat.run(), relay())]
     stopped = loop.create_task(stop.wait())
     done, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)

@@ -35,7 +35,7 @@ class Listener(NamedTuple):
 
 def open_listener(wanted: SocketAddress) -> Listener:
     """Bind both sockets.  Port 0 takes a free one, the same for both.  Raises `OperatorNeeded`."""
-    family = socket.AF_INET6 if ":" in wanted.address else socket.AF_INET
+    family = _family(wanted)
     udp = _open(wanted, family, socket.SOCK_DGRAM, wanted.port)
     _tune(udp, family)
     port = udp.getsockname()[1]
@@ -49,8 +49,24 @@ def open_listener(wanted: SocketAddress) -> Listener:
     return Listener(SocketAddress(f"{host}:{port}"), udp, tcp)
 
 
+def open_metrics(wanted: SocketAddress) -> socket.socket:
+    """The listening socket of the HTTP server.  Raises `OperatorNeeded`."""
+    listening = _open(wanted, _family(wanted), socket.SOCK_STREAM, wanted.port, "--metrics")
+    listening.listen(64)
+    listening.setblocking(True)
+    return listening
+
+
+def _family(wanted: SocketAddress) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in wanted.address else socket.AF_INET
+
+
 def _open(
-    wanted: SocketAddress, family: socket.AddressFamily, kind: socket.SocketKind, port: int
+    wanted: SocketAddress,
+    family: socket.AddressFamily,
+    kind: socket.SocketKind,
+    port: int,
+    flag: str = "--listen",
 ) -> socket.socket:
     opened = socket.socket(family, kind)
     opened.setblocking(False)
@@ -63,20 +79,20 @@ def _open(
     except OSError as error:
         opened.close()
         transport = "TCP" if kind == socket.SOCK_STREAM else "UDP"
-        raise OperatorNeeded(_advice(error, wanted, transport)) from error
+        raise OperatorNeeded(_advice(error, wanted, transport, flag)) from error
     return opened
 
 
-def _advice(error: OSError, wanted: SocketAddress, transport: str) -> str:
+def _advice(error: OSError, wanted: SocketAddress, transport: str, flag: str) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
             f"cannot listen on {wanted} ({transport}): something else does; "
-            f"`ss -lpn sport = :{wanted.port}` shows what, --listen takes another ADDRESS:PORT"
+            f"`ss -lpn sport = :{wanted.port}` shows what, {flag} takes another ADDRESS:PORT"
         )
     if error.errno in (errno.EACCES, errno.EPERM):
         return (
             f"cannot listen on {wanted} ({transport}): ports below 1024 need root or "
-            "CAP_NET_BIND_SERVICE; --listen takes another port, for example 127.0.0.1:5353"
+            f"CAP_NET_BIND_SERVICE; {flag} takes another port, for example 127.0.0.1:5353"
         )
     if error.errno == errno.EADDRNOTAVAIL:
         return f"cannot listen on {wanted} ({transport}): this machine has no such address"

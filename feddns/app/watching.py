@@ -151,14 +151,24 @@ def readiness(regions: list[Region]) -> dict[str, str]:
     }
 
 
-def run(settings: Settings, feed_socket: socket.socket, regions: list[Region]) -> None:
+def run(
+    settings: Settings,
+    feed_socket: socket.socket,
+    metrics: socket.socket | None,
+    regions: list[Region],
+) -> None:
     """The life of the watching process."""
     gc.disable()
     with contextlib.suppress(asyncio.CancelledError):
-        asyncio.run(_run(settings, feed_socket, regions))
+        asyncio.run(_run(settings, feed_socket, metrics, regions))
 
 
-async def _run(settings: Settings, feed_socket: socket.socket, regions: list[Region]) -> None:
+async def _run(
+    settings: Settings,
+    feed_socket: socket.socket,
+    metrics: socket.socket | None,
+    regions: list[Region],
+) -> None:
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     assert task is not None
@@ -169,21 +179,20 @@ async def _run(settings: Settings, feed_socket: socket.socket, regions: list[Reg
     async with server, asyncio.TaskGroup() as group:
         group.create_task(watching.run())
         group.create_task(heartbeat.run())
-        if settings.metrics is not None:
+        if metrics is not None:
             await watching.synced.wait()  # the first answers come before the first scrape
-            serve_metrics(settings, watching, heartbeat, regions)
+            serve_metrics(metrics, watching, heartbeat, regions)
 
 
 def serve_metrics(
-    settings: Settings, watching: Watching, heartbeat: Heartbeat, regions: list[Region]
+    listening: socket.socket, watching: Watching, heartbeat: Heartbeat, regions: list[Region]
 ) -> None:
-    """Start the HTTP server.  Raises `OperatorNeeded`."""
+    """Start the HTTP server."""
     from feddns.app import http  # 10 MB of modules that nobody needs before
     from feddns.metrics import ServerCollector
 
-    assert settings.metrics is not None
     collector = ServerCollector(
         lambda: [region.read() for region in regions], watching.inventory, time.time
     )
     app = http.application(collector, heartbeat.checks, lambda: readiness(regions))
-    http.serve(settings.metrics, app)
+    http.serve(listening, app)
