@@ -5,9 +5,11 @@
                events  to apply
                commit  the world is whole: put it in place, as one step
 
-A new reader is sent everything (a first frame with `reset`, a last one with `commit`), then each
-change as it comes.  Frames are small, so that a reader can answer questions between two of them
-while the old world stays in place.  Pure; `app.watching` sends, `app.answering` receives.
+A new reader is sent everything there is (a first frame with `reset`, and `commit` in the last when
+the sources have been read whole), then what comes, as it comes.  Frames are small, so that a
+reader can answer questions between two of them while the old world stays in place.
+
+Pure; `app.watching` sends, `app.answering` receives.
 """
 
 from __future__ import annotations
@@ -36,21 +38,22 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Step)
 
 
-def frames(events: Iterable[Event], *, whole: bool) -> Iterator[bytes]:
-    """The frames of one step.  `whole`: the events are all there is, not a change."""
+def steps(events: Iterable[Event], *, reset: bool, commit: bool) -> Iterator[Step]:
+    """One step in small parts; with `commit` the last part ends it."""
     pending: list[Event] = []
-    reset = whole
     for event in events:
         if len(pending) == EVENTS_A_FRAME:
-            yield _frame(Step(reset, False, pending))
+            yield Step(reset, False, pending)
             pending, reset = [], False
         pending.append(event)
-    yield _frame(Step(reset, True, pending))
+    yield Step(reset, commit, pending)
 
 
-def _frame(step: Step) -> bytes:
-    body = _encoder.encode(step)
-    return len(body).to_bytes(4, "big") + body
+def frames(events: Iterable[Event], *, reset: bool, commit: bool) -> Iterator[bytes]:
+    """The same as bytes."""
+    for step in steps(events, reset=reset, commit=commit):
+        body = _encoder.encode(step)
+        yield len(body).to_bytes(4, "big") + body
 
 
 class Splitter:

@@ -130,7 +130,20 @@ def check(question: bytes, reply: bytes) -> dns.message.Message:
         sum(map(len, section)) for section in (parsed.answer, parsed.authority)
     )
     assert _by_dnslib(other) == _by_dnspython(parsed)
+    _check_chain(parsed)
     return parsed
+
+
+def _check_chain(parsed: dns.message.Message) -> None:
+    """Each answer stands at the question or at the target of the CNAME before it."""
+    if not parsed.answer:
+        return
+    expected = parsed.question[0].name
+    for rrset in parsed.answer:
+        assert rrset.name == expected
+        if rrset.rdtype == dns.rdatatype.CNAME:
+            assert len(rrset) == 1
+            expected = rrset[0].target
 
 
 def _by_dnslib(record: dnslib.DNSRecord) -> list[tuple[str, int, int, str]]:

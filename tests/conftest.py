@@ -3,14 +3,15 @@
 import os
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 pytest.register_assert_rewrite("tests.asking", "tests.scenario")
 
+_PHASES = [Phase.explicit, Phase.generate, Phase.target]
 _QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 settings.register_profile(
-    "ci", derandomize=True, database=None, deadline=None, max_examples=60,
+    "ci", derandomize=True, database=None, deadline=None, max_examples=60, phases=_PHASES,
     stateful_step_count=30, suppress_health_check=_QUIET,
 )  # fmt: skip
 settings.register_profile(

@@ -127,7 +127,7 @@ def test_by_the_feed_as_by_commit(before: list, later: list, random) -> None:
     seen: list[set] = []
     fed.listen(seen.append)
     builder, splitter = feed.Builder(fed, EMPTY), feed.Splitter()
-    frames = [*feed.frames([*before, Synced()], whole=True), *feed.frames(later, whole=False)]
+    frames = [*feed.frames([*before, Synced()], reset=True, commit=True), *feed.frames(later, reset=False, commit=True)]
     stream = b"".join(frames)
     while stream:
         cut = random.randint(1, len(stream))

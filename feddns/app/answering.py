@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable
 
 from feddns.app import memory
-from feddns.app.memory import Region
+from feddns.app.memory import SETTLE_AFTER, Region
 from feddns.app.sockets import Listener
 from feddns.config import Settings
 from feddns.feed import Builder, Splitter, Step
@@ -93,7 +93,7 @@ class Answering:
         if self.store.current.synced and not self._synced:
             self._synced = True
             self._publish()
-            memory.settle()
+            self.loop.call_later(SETTLE_AFTER, memory.settle)
             _log.info("answering, snapshot %d", self.store.current.version)
 
     def _tick(self) -> None:

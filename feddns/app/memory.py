@@ -20,6 +20,10 @@ _GAUGES = range(gauge(counts.GAUGES[0]), SIZE)
 _WORDS = struct.Struct(f"{SIZE}Q")
 
 
+SETTLE_AFTER = 0.2
+"""Seconds between the first whole world and `settle`: the first answers go before."""
+
+
 def settle() -> None:
     """Called when the world has been read, with the collector off until then.
 

@@ -17,7 +17,6 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -32,7 +31,6 @@ from feddns.app.supervisor import Supervisor
 from feddns.app.watching import Heartbeat, Watching
 from feddns.config import Address, Settings
 from feddns.events import Event
-from feddns.feed import Splitter
 
 _log = logging.getLogger("feddns")
 
@@ -105,19 +103,13 @@ async def _run_alone(
     answers = Answering(settings, listeners, region, serial, loop)
     watcher = Watching(settings)
     heartbeat = Heartbeat()
-    pending: asyncio.Queue[tuple[Iterable[Event], bool]] = asyncio.Queue()
-    watcher.listen(lambda events: pending.put_nowait((events, False)))
+    pending: asyncio.Queue[tuple[list[Event], bool]] = asyncio.Queue()
+    watcher.listen(lambda events, commit: pending.put_nowait((events, commit)))
 
     async def relay() -> None:
-        await watcher.synced.wait()
-        pending.put_nowait((watcher.everything(), True))
         while True:
-            events, whole = await pending.get()
-            splitter = Splitter()
-            for frame in feed.frames(events, whole=whole):
-                splitter.feed(frame)
-                step = splitter.take()
-                assert step is not None
+            events, commit = await pending.get()
+            for step in feed.steps(events, reset=False, commit=commit):
                 answers.builder.apply(step)
                 await asyncio.sleep(0)
 

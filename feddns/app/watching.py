@@ -16,12 +16,12 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import chain
 
 from feddns import feed
 from feddns.app import memory
-from feddns.app.memory import Region
+from feddns.app.memory import SETTLE_AFTER, Region
 from feddns.app.sources import Sources
 from feddns.config import Settings
 from feddns.events import Event, Put, Synced
@@ -32,6 +32,9 @@ _log = logging.getLogger("feddns.watching")
 
 _MOST_UNSENT = 64 << 20
 """Bytes of frames that wait for one reader before it is cut off."""
+
+
+Listener = Callable[[list[Event], bool], None]
 
 
 class Reader:
@@ -70,40 +73,42 @@ class Watching:
         self.changed = 0.0
         self.synced = asyncio.Event()
         self._readers: set[Reader] = set()
-        self._listeners: list[Callable[[list[Event]], None]] = []
+        self._listeners: list[Listener] = []
 
-    def listen(self, listener: Callable[[list[Event]], None]) -> None:
-        """`listener(events)` is called with each change after the first load."""
+    def listen(self, listener: Listener) -> None:
+        """`listener(events, commit)` is called with all that comes; `commit` ends a step."""
         self._listeners.append(listener)
 
     async def run(self) -> None:
         """Load, then follow, for ever."""
         started = time.perf_counter()
-        for _ in self.sources.load():
+        for events in self.sources.load():
+            self._send(events, commit=False)
             await asyncio.sleep(0)
-        self.changed = time.time()
         self.synced.set()
-        memory.settle()
-        counts = self.sources.inventory()
-        _log.info(
-            "read %s in %.2f s%s",
-            ", ".join(f"{number} {kind}" for kind, number in sorted(counts.objects.items()))
-            or "nothing",
-            time.perf_counter() - started,
-            f"; refused {refused}" if (refused := sum(counts.refused.values())) else "",
-        )
+        self._send([Synced()], commit=True)
+        asyncio.get_running_loop().call_later(SETTLE_AFTER, memory.settle)
+        self._log_load(time.perf_counter() - started)
         async for events in self.sources.changes():
-            self.changed = time.time()
-            frames = list(feed.frames(events, whole=False))
+            self._send(events, commit=True)
+
+    def _log_load(self, seconds: float) -> None:
+        counts = self.sources.inventory()
+        found = ", ".join(f"{number} {kind}" for kind, number in sorted(counts.objects.items()))
+        refused = sum(counts.refused.values())
+        said = f"; refused {refused}" if refused else ""
+        _log.info("read %s in %.2f s%s", found or "nothing", seconds, said)
+
+    def _send(self, events: list[Event], *, commit: bool) -> None:
+        if not events:
+            return
+        self.changed = time.time()
+        if self._readers:
+            frames = list(feed.frames(events, reset=False, commit=commit))
             for reader in self._readers:
                 reader.offer(frames)
-            for listener in self._listeners:
-                listener(events)
-
-    def everything(self) -> Iterator[Event]:
-        """All there is at the time of the call, as events."""
-        objects = list(self.sources.objects())
-        return chain((Put(thing) for thing in objects), [Synced()])
+        for listener in self._listeners:
+            listener(events, commit)
 
     def inventory(self) -> Inventory:
         return self.sources.inventory()._replace(changed=self.changed)
@@ -112,12 +117,13 @@ class Watching:
         self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         """The life of one connection of the feed."""
-        await self.synced.wait()
         reader = Reader(writer)
-        everything = self.everything()
+        synced = self.synced.is_set()
+        objects = list(self.sources.objects())
+        events: Iterable[Event] = chain(map(Put, objects), [Synced()] if synced else [])
         self._readers.add(reader)
         try:
-            await reader.run(feed.frames(everything, whole=True))
+            await reader.run(feed.frames(events, reset=True, commit=synced))
         except (ConnectionError, asyncio.CancelledError):
             pass  # the reader is gone, or this process ends
         finally:

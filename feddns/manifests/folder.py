@@ -35,7 +35,6 @@ from feddns.manifests.objects import Counts, FileTable, Refusal
 from feddns.manifests.scanning import Inode, Tree
 from feddns.manifests.watching import Parent, Watcher
 
-EVENTS_AT_ONCE = 200
 _FLAGS = {Role.CLUSTER: "--manifests", Role.FEDERATION: "--federation-manifests"}
 
 log = logging.getLogger("feddns.manifests")
@@ -84,18 +83,9 @@ class Loader:
             table.refuse(path, _reason(content))
             self._tell(role, path)
             return
-        steps = table.updating(path, content)
-        del content  # the steps hold it as long as they need it
-        events: list[Event] | None = None
-        while events is None:
-            try:
-                next(steps)
-                yield []
-            except StopIteration as end:
-                events = end.value
+        if content is not None:
+            yield from table.loading(path, content)
         self._tell(role, path)
-        for start in range(0, len(events or ()), EVENTS_AT_ONCE):
-            yield (events or [])[start : start + EVENTS_AT_ONCE]
 
     # --- from then on ----------------------------------------------------------------------------
 

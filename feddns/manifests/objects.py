@@ -79,6 +79,31 @@ class FileTable:
         self._shared: dict[str, dict[str, Object]] = {}
         """Objects that several files have: identity → path → object."""
 
+    def loading(self, path: str, content: bytes) -> Iterator[list[Event]]:
+        """The first reading of a file: the events of each piece as soon as it is read.
+
+        A file that turns out not to parse takes back what it gave.
+        """
+        reading = _Reading({}, set(), Counter(), [])
+        identities: set[str] = set()
+        try:
+            for piece in documents.read(content):
+                reading.objects.clear()
+                self._take(path, piece, reading)
+                events: list[Event] = []
+                for identity, thing in reading.objects.items():
+                    self._set(path, identity, thing, identity in identities, events)
+                identities.update(reading.objects)
+                yield events
+        except DocumentRefused as refusal:
+            yield self._apply(path, _File(), {}, frozenset(identities))
+            self.refuse(path, refusal.reason, refusal.line)
+            return
+        self._keep(
+            path,
+            _File(frozenset(identities), dict(reading.ignored), tuple(reading.refusals)),
+        )
+
     def update(self, path: str, content: bytes | None) -> list[Event]:
         """Take in the file's new content, None when it is gone; the events that this makes."""
         steps = self.updating(path, content)
@@ -92,7 +117,7 @@ class FileTable:
     def updating(self, path: str, content: bytes | None) -> Generator[None, None, list[Event]]:
         """`update` in steps of a few milliseconds; nothing changes before the last."""
         if content is None:
-            return self._apply(path, _File(), {})
+            return self._apply(path, _File(), {}, self._identities(path))
         reading = _Reading({}, set(), Counter(), [])
         try:
             for piece in documents.read(content):
@@ -101,14 +126,14 @@ class FileTable:
         except DocumentRefused as refusal:
             self.refuse(path, refusal.reason, refusal.line)
             return []
-        before = self._files.get(path, _File())
-        kept = (reading.kept & before.identities) - reading.objects.keys()
+        before = self._identities(path)
+        kept = (reading.kept & before) - reading.objects.keys()
         file = _File(
             frozenset(reading.objects.keys() | kept),
             dict(reading.ignored),
             tuple(reading.refusals),
         )
-        return self._apply(path, file, reading.objects)
+        return self._apply(path, file, reading.objects, before)
 
     def refuse(self, path: str, reason: str, line: int = 0) -> None:
         """The file is there and cannot be used: what it gave before stays (case 3)."""
@@ -135,18 +160,25 @@ class FileTable:
 
     # --- differences -----------------------------------------------------------------------------
 
-    def _apply(self, path: str, file: _File, objects: dict[str, Object]) -> list[Event]:
-        before = self._files.get(path, _File())
+    def _apply(
+        self, path: str, file: _File, objects: dict[str, Object], before: frozenset[str]
+    ) -> list[Event]:
         events: list[Event] = []
-        for identity in before.identities - file.identities:
+        for identity in before - file.identities:
             self._remove(path, identity, events)
         for identity, thing in objects.items():
-            self._set(path, identity, thing, identity in before.identities, events)
+            self._set(path, identity, thing, identity in before, events)
+        self._keep(path, file)
+        return events
+
+    def _identities(self, path: str) -> frozenset[str]:
+        return self._files.get(path, _File()).identities
+
+    def _keep(self, path: str, file: _File) -> None:
         if file.identities or file.ignored or file.refusals:
             self._files[path] = file
         else:
             self._files.pop(path, None)
-        return events
 
     def _set(self, path: str, identity: str, thing: Object, had: bool, events: list[Event]) -> None:
         shared = self._shared.get(identity)

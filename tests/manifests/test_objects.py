@@ -177,3 +177,57 @@ def test_the_events_lead_to_the_objects(changes: list[tuple[str, str | None]]) -
         table.update(path, None)
     assert list(table.objects()) == []
     assert table.refusals() == []
+
+
+# --- the first reading ---------------------------------------------------------------------------
+
+
+def _service(name: str, address: str) -> str:
+    return (
+        "---\napiVersion: v1\nkind: Service\n"
+        f"metadata: {{name: {name}, namespace: default}}\nspec: {{clusterIP: {address}}}\n"
+    )
+
+
+def test_loading_gives_the_same_objects_as_an_update():
+    text = "".join(_service(f"web-{i}", f"10.96.0.{i}") for i in range(1, 50)).encode()
+    loaded, updated = FileTable(Role.CLUSTER), FileTable(Role.CLUSTER)
+    events = [event for piece in loaded.loading("a.yaml", text) for event in piece]
+    assert events == updated.update("a.yaml", text)
+    assert list(loaded.objects()) == list(updated.objects())
+    assert loaded.update("a.yaml", text) == []
+
+
+def test_loading_a_file_that_breaks_off_takes_back_what_it_gave():
+    table = FileTable(Role.CLUSTER)
+    text = "".join(_service(f"web-{i}", f"10.96.0.{i}") for i in range(1, 50)) + "---\n{a: [\n"
+    there: dict[object, object] = {}
+    for piece in table.loading("a.yaml", text.encode()):
+        for event in piece:
+            if isinstance(event, Put):
+                there[event.object.key] = event.object
+            else:
+                del there[event.object.key]
+    assert there == {}
+    assert list(table.objects()) == []
+    assert len(table.refusals()) == 1
+
+
+def test_loading_counts_the_later_of_two_in_one_file_and_the_last_of_two_files():
+    table = FileTable(Role.CLUSTER)
+    twice = (_service("web", "10.96.0.1") + _service("web", "10.96.0.2")).encode()
+    list(table.loading("a.yaml", twice))
+    list(table.loading("b.yaml", _service("web", "10.96.0.3").encode()))
+    assert [thing.addresses for thing in table.objects()] == [(bytes([10, 96, 0, 3]),)]
+    table.update("b.yaml", None)
+    assert [thing.addresses for thing in table.objects()] == [(bytes([10, 96, 0, 2]),)]
+
+
+def test_unwanted_kinds_are_passed_over_and_counted():
+    table = FileTable(Role.CLUSTER, unwanted=["Pod"])
+    pod = (
+        b"apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: default}\n"
+        b"status: {podIP: 10.244.0.1}\n"
+    )
+    assert table.update("a.yaml", pod) == []
+    assert table.counts().ignored == {"Pod": 1}

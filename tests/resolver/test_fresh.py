@@ -54,7 +54,7 @@ class CachedIsFresh(RuleBasedStateMachine):
     def change(self, events: list, by_feed: bool) -> None:
         self.steps += 1
         if by_feed:
-            self.feed(feed.frames(events, whole=False))
+            self.feed(feed.frames(events, reset=False, commit=True))
         else:
             self.store.commit(events)
 
@@ -62,7 +62,7 @@ class CachedIsFresh(RuleBasedStateMachine):
     @rule(events=st.lists(strategies.events, max_size=6))
     def begin_anew(self, events: list) -> None:
         self.steps += 1
-        self.feed(feed.frames([*events, Synced()], whole=True))
+        self.feed(feed.frames([*events, Synced()], reset=True, commit=True))
 
     @precondition(lambda self: self.steps % 5 == 2)
     @rule(stale=st.booleans())
