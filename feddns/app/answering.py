@@ -22,8 +22,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from feddns.app import memory
-from feddns.app.memory import SETTLE_AFTER, Region
+from feddns.app.memory import Region
 from feddns.app.sockets import Listener
 from feddns.config import Settings
 from feddns.feed import Builder, Splitter, Step
@@ -93,7 +92,8 @@ class Answering:
         if self.store.current.synced and not self._synced:
             self._synced = True
             self._publish()
-            self.loop.call_later(SETTLE_AFTER, memory.settle)
+            gc.freeze()  # what is there lives long; to walk it even once would be a pause
+            gc.enable()
             _log.info("answering, snapshot %d", self.store.current.version)
 
     def _tick(self) -> None:

@@ -21,7 +21,7 @@ _WORDS = struct.Struct(f"{SIZE}Q")
 
 
 SETTLE_AFTER = 0.2
-"""Seconds between the first whole world and `settle`: the first answers go before."""
+"""Seconds between the first whole world and `settle`: what waits for that world goes before."""
 
 
 def settle() -> None:

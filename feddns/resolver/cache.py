@@ -34,17 +34,21 @@ def orders(reply: Reply) -> Answers:
     if reply.total < 2:
         return itertools.repeat(reply.head)
     if reply.total <= _MOST_ORDERS:
-        return itertools.cycle([_order(reply, turn) for turn in range(reply.total)])
+        return itertools.cycle([order(reply, turn) for turn in range(reply.total)])
     return _turning(reply)
 
 
 def _turning(reply: Reply) -> Answers:
     for turn in itertools.cycle(range(reply.total)):
-        yield _order(reply, turn)
+        yield order(reply, turn)
 
 
-def _order(reply: Reply, turn: int) -> bytes:
+def order(reply: Reply, turn: int) -> bytes:
+    """The reply with its address records rotated by `turn`."""
+    if reply.total < 2:
+        return reply.head
     size = len(reply.block) // reply.total
+    turn %= reply.total
     twice = reply.block + reply.block
     return reply.head + twice[turn * size : (turn + reply.shown) * size] + reply.tail
 

@@ -102,6 +102,8 @@ class Responder:
             if result.rcode == NXDOMAIN:
                 form = Form(reply.head[: wire.HEAD], opt, slot)
                 self._shortcuts[tcp].learn(message, query, zone.denials, form)
+            if not tcp and len(reply.head) > UDP_SIZE - 2:
+                reply = self._write(query, result, opt, tcp)
         else:
             reply = self._write(query, result, opt, tcp)
         if result.rcode not in _KEPT:
@@ -117,12 +119,11 @@ class Responder:
         key = message[2:]
         ready = self.tcp if tcp else self.udp
         if ready.knock(key):
-            answers = cache.orders(reply)
-            ready.put(key, (answers, slot + 1), cache.cost(key, reply), depends)
-            return message[:2] + next(answers)
+            ready.put(key, (cache.orders(reply), slot + 1), cache.cost(key, reply), depends)
         if reply.total < 2:
             return message[:2] + reply.head
-        return message[:2] + next(cache.orders(reply))
+        # Questions that never come twice (cookies, mixed case) take turns by their ids.
+        return message[:2] + cache.order(reply, int.from_bytes(message[:2], "big"))
 
     def _deny(self, query: Query, zone: Zone, rcode: int, opt: bytes) -> Reply:
         """NXDOMAIN or NODATA with the zone's SOA, written against a question that ends in it."""

@@ -214,7 +214,7 @@ def test_badvers(server: Server, version: int) -> None:
 @pytest.mark.parametrize("name", ["web.default.svc", "nope.default.svc", "www.example.net."])
 def test_nsid_comes_on_request_only(server: Server, name: str) -> None:
     asked = server.ask(name, options=[dns.edns.GenericOption(3, b"")])
-    assert [o.data for o in asked.options if o.otype == 3] == [b"unit"]
+    assert [o.nsid for o in asked.options if o.otype == 3] == [b"unit"]
     assert [o for o in server.ask(name).options if o.otype == 3] == []
 
 
@@ -277,7 +277,8 @@ def firsts(server: Server, messages: list[bytes], *, tcp: bool = False) -> Count
 def test_every_address_comes_first_equally_often(count: int, tcp: bool) -> None:
     server = crowd(count, edns_size=4096)
     question = query("crowd.zoo.svc").to_wire()
-    server.send(question, tcp=tcp)  # learns that it comes again
+    for _ in range(2):  # until it is known to come again
+        server.send(question, tcp=tcp)
     found = firsts(server, [question] * (count * 10), tcp=tcp)
     assert len(found) == count
     assert set(found.values()) == {10}
@@ -357,8 +358,9 @@ def test_the_budget_is_never_passed() -> None:
 def test_errors_are_not_kept() -> None:
     server = Server(WORLD)
     for _ in range(4):
-        server.send(query("www.example.net.").to_wire())
+        server.send(query("nope.svc", "TYPE250").to_wire())
         server.send(header(questions=0))
+        server.send(header(additionals=1) + QUESTION + OPT[:6] + b"\x01" + OPT[7:])
     assert not server.responder.udp.ready
 
 
@@ -393,7 +395,7 @@ def test_every_message_is_counted_once() -> None:
     for message, tcp, kind, rcode in messages:
         for turn in range(4):
             server.send(message, tcp=tcp)
-            ready = turn >= 2 and rcode in (0, 3)
+            ready = turn >= 2 and rcode in (0, 3, 5)
             expected[counts.Row(tcp, kind, rcode, ready)] += 1
     numbers = server.responder.counts
     assert {row: numbers[slot] for slot, row in counts.rows() if numbers[slot]} == expected
