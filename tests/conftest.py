@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 pytest.register_assert_rewrite("tests.asking", "tests.scenario")
+pytest_plugins = ("tests.programs", "tests.serving")
 
 _PHASES = [Phase.explicit, Phase.generate, Phase.target]
 _QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
@@ -19,3 +20,8 @@ settings.register_profile(
     suppress_health_check=_QUIET, print_blob=True,
 )  # fmt: skip
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is slow comes last."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)

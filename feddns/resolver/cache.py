@@ -26,7 +26,7 @@ _MOST_ORDERS = 16
 """Sets of up to this many addresses have every order ready made; larger ones are cut on demand."""
 
 _PLACES = (1 << 16) - 1
-_OVERHEAD = 420  # bytes of Python objects around one key and one answer, measured
+OVERHEAD = 420  # bytes of Python objects around one key and one answer, measured
 
 
 def orders(reply: Reply) -> Answers:
@@ -56,7 +56,7 @@ def order(reply: Reply, turn: int) -> bytes:
 def cost(key: bytes, reply: Reply) -> int:
     """About how many bytes an entry takes."""
     whole = len(reply.head) + len(reply.block) + len(reply.tail)
-    return _OVERHEAD + len(key) + whole * min(max(reply.total, 1), _MOST_ORDERS)
+    return OVERHEAD + len(key) + whole * min(max(reply.total, 1), _MOST_ORDERS)
 
 
 class Cache:

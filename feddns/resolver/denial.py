@@ -38,12 +38,8 @@ class Form(NamedTuple):
     slot: int
 
 
-class Denial(NamedTuple):
-    """A reply without its id, and the Service whose making would change it."""
-
-    reply: bytes
-    slot: int
-    key: ServiceKey
+Denial = tuple[bytes, int, ServiceKey]
+"""A reply without its id, where it is counted, and the Service whose making would change it."""
 
 
 class Shortcut:
@@ -85,14 +81,14 @@ class Shortcut:
         branch = self._branches.get(message[13 + length : end].lower())
         if branch is None or not 0 < length <= LONGEST_LABEL:
             return None
+        namespace, denials = branch
         form = self._forms.get(message[2:12] + message[end:])
-        denial = branch[1].get(end - 12)
+        denial = denials.get(end - 12)
         if form is None or denial is None or not snapshot.synced:
             return None
-        namespace = branch[0]
         label = message[13 : 13 + length].lower()
         services = snapshot.namespaces.get(namespace)
         if services is None or label in services or namespace in snapshot.federations:
             return None
-        reply = form.head + message[12 : end + 4] + denial + form.opt
-        return Denial(reply, form.slot, (namespace, label))
+        head, opt, slot = form
+        return head + message[12 : end + 4] + denial + opt, slot, (namespace, label)

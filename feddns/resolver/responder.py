@@ -12,6 +12,7 @@ by `slot`, which `metrics` reads.
 from __future__ import annotations
 
 import functools
+import itertools
 from typing import NamedTuple
 
 from feddns.config import Settings
@@ -78,8 +79,7 @@ class Responder:
         """The reply to a message that has no ready answer; `recorder` is told why it is so."""
         denial = self._shortcuts[tcp].deny(message, self.store.current)
         if denial is not None and recorder is None:
-            whole, slot, key = denial
-            return self._finish(message, tcp, Reply(whole, b"", b"", 0, 0), slot, [key])
+            return self._finish_denial(message, tcp, *denial)
         try:
             query = wire.read_query(message)
         except Ignored:
@@ -110,6 +110,18 @@ class Responder:
             self.counts[slot] += 1
             return message[:2] + reply.head
         return self._finish(message, tcp, reply, slot, depends)
+
+    def _finish_denial(
+        self, message: bytes, tcp: bool, reply: bytes, slot: int, depends: Dependency
+    ) -> bytes:
+        """`_finish` for the commonest miss, without the parts that it has not."""
+        self.counts[slot] += 1
+        key = message[2:]
+        ready = self.tcp if tcp else self.udp
+        if ready.knock(key):
+            size = cache.OVERHEAD + len(key) + len(reply)
+            ready.put(key, (itertools.repeat(reply), slot + 1), size, [depends])
+        return message[:2] + reply
 
     def _finish(
         self, message: bytes, tcp: bool, reply: Reply, slot: int, depends: list[Dependency]

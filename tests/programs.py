@@ -1,0 +1,72 @@
+"""Programs of the machine that tests use: named with their version, or left out, with a word.
+
+    @pytest.mark.tool("dig")
+
+A test whose program is missing is skipped; one line at the end says what was left out and how to
+get it.  With FEDDNS_LEAVE_OUT=forbidden, as in CI, it fails instead.  Other things that a machine
+may lack (IPv6, root) are left out by `leave_out`.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+_VERSION_FLAG = {"dig": "-v", "kdig": "-V", "dnsperf": "-h"}
+_PACKAGES = {"dig": "bind9-dnsutils", "kdig": "knot-dnsutils", "dnsperf": "dnsperf"}
+
+_LEFT_OUT: pytest.StashKey[dict[str, str]] = pytest.StashKey()
+_USED: pytest.StashKey[dict[str, str]] = pytest.StashKey()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_LEFT_OUT] = {}
+    config.stash[_USED] = {}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker in item.iter_markers("tool"):
+        (name,) = marker.args
+        if shutil.which(name) is None:
+            leave_out(item.config, name, _PACKAGES.get(name, name))
+        item.config.stash[_USED].setdefault(name, version(name))
+
+
+def leave_out(config: pytest.Config, what: str, package: str = "") -> None:
+    """Skip the test that runs, or fail where nothing may be left out."""
+    if os.environ.get("FEDDNS_LEAVE_OUT") == "forbidden":
+        pytest.fail(f"{what} is missing, and nothing may be left out", pytrace=False)
+    config.stash[_LEFT_OUT][what] = package
+    pytest.skip(what)
+
+
+@functools.cache
+def version(name: str) -> str:
+    """The line of the program's own words that has a number in it, without its name."""
+    ran = subprocess.run(
+        [name, _VERSION_FLAG.get(name, "--version")], capture_output=True, text=True, timeout=10,
+        check=False,
+    )  # fmt: skip
+    lines = (ran.stdout + ran.stderr).splitlines()
+    said = [line for line in lines if "ersion" in line or "DiG" in line]
+    return next((word for word in said[0].split() if word[0].isdigit()), "") if said else ""
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> Iterator[None] | None:
+    used, left_out = config.stash[_USED], config.stash[_LEFT_OUT]
+    if used:
+        named = ", ".join(f"{name} {number}".strip() for name, number in sorted(used.items()))
+        terminalreporter.write_line(f"used: {named}")
+    if left_out:
+        packages = " ".join(sorted({package for package in left_out.values() if package}))
+        way = f" (apt-get install {packages})" if packages else ""
+        terminalreporter.write_line(f"left out: {', '.join(sorted(left_out))}{way}")
+    return None
