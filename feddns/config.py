@@ -403,7 +403,9 @@ def _reason(row: Setting, value: Any, error: msgspec.ValidationError) -> str:
     return str(error).split(" - at ")[0]
 
 
-def _each_reverse_zone(text: str, source: str) -> tuple[ReverseZone, ...]:
+def _each_reverse_zone(text: object, source: str) -> tuple[ReverseZone, ...]:
+    if not isinstance(text, str):
+        raise SettingRefused(f"{source}: expected text, not {text!r}")
     try:
         return _reverse_zones(text)
     except ValueError as error:

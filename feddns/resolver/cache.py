@@ -26,6 +26,9 @@ _MOST_ORDERS = 16
 """Sets of up to this many addresses have every order ready made; larger ones are cut on demand."""
 
 _PLACES = (1 << 16) - 1
+LONGEST_KEY = 320
+"""A name of 255 octets with its type, class and a modest OPT record; longer ones are not kept."""
+
 OVERHEAD = 420  # bytes of Python objects around one key and one answer, measured
 
 
@@ -87,6 +90,8 @@ class Cache:
         self, key: bytes, entry: tuple[Answers, int], cost: int, depends: list[Dependency]
     ) -> None:
         """Keep an answer until one of what it depends on is touched."""
+        if len(key) > LONGEST_KEY:
+            return
         if self.bytes + cost > self._budget:
             self._clear()
             if cost > self._budget:

@@ -15,6 +15,7 @@ import struct
 import time
 
 from feddns.resolver import querylog
+from feddns.resolver.cache import LONGEST_KEY
 from feddns.resolver.datagrams import BATCH, SLOT, Batch
 from feddns.resolver.responder import Peer, Responder
 
@@ -23,8 +24,12 @@ _log = logging.getLogger("feddns.queries")
 _ROUNDS = 16
 """Batches taken in one turn of the loop, so that TCP and events are not starved."""
 
-_KEYS = [struct.Struct(f"{max(size - 2, 0)}s").unpack_from for size in range(SLOT + 1)]
-"""For each length of message: the function that cuts out all after the id."""
+_KEYS = [
+    struct.Struct(f"{size - 2 if 2 <= size <= LONGEST_KEY + 2 else 0}s").unpack_from
+    for size in range(LONGEST_KEY + 3)
+]
+_KEYS += [_KEYS[0]] * (SLOT + 1 - len(_KEYS))
+"""For each length of message: the function that cuts out all after the id, or nothing."""
 
 
 class UdpServer:
