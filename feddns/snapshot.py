@@ -122,6 +122,17 @@ class Snapshot(msgspec.Struct, frozen=True):
             return self.federation if self.federation in self.federations else None
         return next(iter(self.federations)) if len(self.federations) == 1 else None
 
+    def view_trouble(self) -> str:
+        """Why the view is of no use, in a line for an operator; empty when all is well."""
+        if self.view is None or self.viewed_federation() is not None:
+            return ""
+        known = ", ".join(sorted(name.decode() for name in self.federations))
+        if not known:
+            return "the kube-dns ConfigMap lists no federation (data.federations: name=domain)"
+        if self.federation:
+            return f"--federation-name {self.federation.decode()} is not among {known}"
+        return f"the kube-dns ConfigMap lists several federations ({known}): say --federation-name"
+
     def view_of(self, federation: Label) -> View | None:
         return self.view if federation == self.viewed_federation() else None
 

@@ -68,6 +68,7 @@ class Answering:
         self._tcp = [TcpServer(listener.tcp, self.responder, loop.time) for listener in listeners]
         self._changed = 0
         self._synced = False
+        self._trouble = ""
         self.store.listen(self._note_change)
 
     def start(self) -> None:
@@ -95,6 +96,14 @@ class Answering:
             gc.freeze()  # what is there lives long; to walk it even once would be a pause
             gc.enable()
             _log.info("answering, snapshot %d", self.store.current.version)
+        self._tell_trouble()
+
+    def _tell_trouble(self) -> None:
+        """Once for each trouble: a view that cannot be used is easily overlooked."""
+        trouble = self.store.current.view_trouble() if self._synced else ""
+        if trouble and trouble != self._trouble:
+            _log.warning("the federation's manifests are not used: %s", trouble)
+        self._trouble = trouble
 
     def _tick(self) -> None:
         self.loop.call_later(_TICK, self._tick)

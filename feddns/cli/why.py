@@ -38,6 +38,9 @@ def command(
         responder, search.candidates(name, from_namespace, settings.cluster_domain), kind
     )
     steps = _record(responder, tried[-1].question)
+    trouble = responder.store.current.view_trouble()
+    if trouble:
+        click.echo(f"feddns: the federation's manifests are not used: {trouble}", err=True)
     status, records = present.answer_lines(tried[-1].reply)
     story = {
         "asked": name,

@@ -38,6 +38,7 @@ from feddns.records import (
     NS,
     NXDOMAIN,
     OPT,
+    PTR,
     REFUSED,
     SERVFAIL,
     SOA,
@@ -160,6 +161,9 @@ def _outcome(zone: Zone, lookup: Lookup, offsets: list[int], depth: int) -> Outc
         recorder("zone", names.format(zone.name), name=names.format(name))
     if len(offsets) == depth and zone.apex:
         outcome: Outcome = zone.apex.get(lookup.type, NO_DATA)
+        if lookup.type == PTR and zone.is_address:
+            pointer = zone.find(lookup, [])
+            outcome = pointer if isinstance(pointer, Data) else NO_DATA
     else:
         outcome = zone.find(lookup, [name[at + 1 : at + 1 + name[at]] for at in offsets[:-depth]])
     if lookup.type == ANY and outcome is NO_DATA:
@@ -193,7 +197,7 @@ class Zones:
         self._add(settings.cluster_domain, kubernetes.find)
         for name in settings.reverse_zone:
             find, above = reverse.finder(name)
-            self._add(name, partial(find, above=above))
+            self._add(name, partial(find, above=above), is_address=len(above) in (4, 32))
         depths = {names.label_count(name) for name in self._zones}
         self._depths = sorted(depths, reverse=True)
         if not any(names.is_under(name, settings.cluster_domain) for name in settings.reverse_zone):
@@ -215,7 +219,7 @@ class Zones:
                 return self._public_zone(domain), names.label_count(domain)
         return None, 0
 
-    def _add(self, name: Name, find: Find) -> None:
+    def _add(self, name: Name, find: Find, *, is_address: bool = False) -> None:
         ttl, domain = self.settings.ttl, self.settings.cluster_domain
         server = names.join([b"ns", b"dns"], domain)
         glue = [
@@ -225,7 +229,7 @@ class Zones:
         ]
         soa = self._soa(name)
         apex = {SOA: Data(soa), NS: Data(RRset(name, NS, ttl, (server,)), glue)}
-        self._zones[bytes(name)] = Zone(name, soa, apex, find)
+        self._zones[bytes(name)] = Zone(name, soa, apex, find, is_address)
 
     def _public_zone(self, domain: Name) -> Zone:
         """The domain's own names are not ours, only those of the ladder: no apex."""

@@ -3,7 +3,7 @@
     a connection …                                    is closed
     has no whole question for --tcp-idle              when the time is over
     does not take its answers for --tcp-idle          when the time is over; until it takes
-                                                      them nothing more is read from it
+                                                      them nothing more is read or answered
     is one more than --tcp-connections                the one idle longest makes room
     is one more than --tcp-connections-per-client     at once
 
@@ -31,6 +31,9 @@ from feddns.resolver.responder import Peer, Responder
 _log = logging.getLogger("feddns.queries")
 
 _READ = 65_536
+_SENT_AT_ONCE = 65_536
+"""Octets of answers after which a connection's turn is over: a few questions can ask for a lot."""
+
 _ACCEPTS = 64
 _EVENTS = 256
 _DEFER_SECONDS = 3
@@ -117,6 +120,8 @@ class Connection:
         self._descriptor = accepted.fileno()
         self._unread = b""
         self._unsent = b""
+        self._unanswered: list[bytes] = []
+        self._waits_to_send = False
 
     def open(self) -> None:
         """Enter the books, and read what has come with the connection."""
@@ -134,7 +139,7 @@ class Connection:
         server.clients[address] -= 1
         if not server.clients[address]:
             del server.clients[address]
-        if self._unsent:
+        if self._waits_to_send:
             # The client does not read: nothing is to linger in the kernel for it.
             with contextlib.suppress(OSError):
                 self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
@@ -150,46 +155,61 @@ class Connection:
         if not stream:
             self.close()
             return
-        started = time.perf_counter()
         messages, self._unread = framing.take(self._unread + stream)
         if messages:
             self._touch()
-            self._send(self._answers(messages))
-            self.server.responder.observe(time.perf_counter() - started, len(messages))
+            self._answer(messages)
 
-    def _answers(self, messages: list[bytes]) -> bytes:
+    def on_writable(self) -> None:
+        if self._unsent:
+            sent = self._try_to_send(self._unsent)
+            if not sent:
+                return
+            self._touch()
+            self._unsent = self._unsent[sent:]
+        if not self._unsent:
+            self._answer(self._unanswered)
+
+    def _answer(self, messages: list[bytes]) -> None:
+        """Answer as many as one turn may; the others when the client has taken these."""
+        started = time.perf_counter()
+        stream, number = self._answers(messages)
+        sent = self._try_to_send(stream)
+        self.server.responder.observe(time.perf_counter() - started, number)
+        if sent is None:
+            return
+        self._unsent, self._unanswered = stream[sent:], messages[number:]
+        waits = bool(self._unsent or self._unanswered)
+        if waits != self._waits_to_send:
+            self._waits_to_send = waits
+            event = select.EPOLLOUT if waits else select.EPOLLIN
+            self.server.epoll.modify(self._descriptor, event)
+
+    def _answers(self, messages: list[bytes]) -> tuple[bytes, int]:
+        """The answers to the first messages, and to how many."""
         responder = self.server.responder
         ready, counts = responder.tcp.ready.get, responder.counts
         parts: list[bytes] = []
+        number = size = 0
         for message in messages:
+            number += 1
             found = ready(message[2:])
             if found is not None:
                 answers, slot = found
                 counts[slot] += 1
                 reply = next(answers)
                 parts += ((len(reply) + 2).to_bytes(2, "big"), message[:2], reply)
+                size += len(reply)
             else:
                 whole = responder.miss(message, True)
                 if self.server.settings.log_queries:
                     _log.info("%s", querylog.line(self.peer, message, whole))
                 if whole is not None:
                     parts.append(framing.frame(whole))
-        return b"".join(parts)
-
-    def _send(self, stream: bytes) -> None:
-        sent = self._try_to_send(stream)
-        if sent is not None and sent < len(stream):
-            self._unsent = stream[sent:]
-            self.server.epoll.modify(self._descriptor, select.EPOLLOUT)
-
-    def on_writable(self) -> None:
-        sent = self._try_to_send(self._unsent)
-        if not sent:
-            return
-        self._touch()
-        self._unsent = self._unsent[sent:]
-        if not self._unsent:
-            self.server.epoll.modify(self._descriptor, select.EPOLLIN)
+                    size += len(whole)
+            if size >= _SENT_AT_ONCE:
+                break
+        return b"".join(parts), number
 
     def _try_to_send(self, stream: bytes) -> int | None:
         """How many octets the kernel took; None when the connection is no more."""

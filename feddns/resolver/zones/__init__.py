@@ -79,6 +79,7 @@ Find = Callable[[Lookup, list[Label]], Outcome]
 class Zone(msgspec.Struct, frozen=True):
     """A zone that is served: its SOA set, what its apex has, and who knows the names below.
 
+    `is_address`: its apex is the name of a whole address (a /32 or /128) and may have a PTR.
     `denials` keeps the SOA as wire bytes, by the length of the name it denies something of.
     """
 
@@ -86,4 +87,5 @@ class Zone(msgspec.Struct, frozen=True):
     soa: RRset
     apex: dict[int, Data]
     find: Find
+    is_address: bool = False
     denials: dict[int, bytes] = {}

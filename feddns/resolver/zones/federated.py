@@ -95,9 +95,11 @@ def _why_unusable(lookup: Lookup, entry: Entry | None, prefix: list[Label]) -> s
 def _here(lookup: Lookup, labels: list[Label], entry: Entry) -> Outcome:
     """The chain form goes by the local name; the flattened form has its records here."""
     own = labels[:-1]
-    if lookup.settings.answer_form == "flattened" or own[0][:1] == b"_":
+    flattened = lookup.settings.answer_form == "flattened"
+    if flattened or len(own) > 2:
         found = local.find_service(lookup, own)
-        if lookup.settings.answer_form == "flattened" or found is MISSING or len(own) == 3:
+        protocol_alone = len(own) == 3 and own[0][:1] == b"_"
+        if flattened or found is MISSING or protocol_alone:
             return found
     target = names.join([*own, b"svc"], lookup.settings.cluster_domain)
     return Alias(target, local.ttl(lookup, entry))
