@@ -245,9 +245,10 @@ class Server:
         def ready() -> bool:
             if self.process.poll() is not None:
                 pytest.fail(f"the server ended with status {self.process.returncode}:\n{self.log()}")
+            if self.http != "none" and self.get("/readyz").status != 200:
+                return False
             with contextlib.suppress(OSError, dns.exception.DNSException):
-                good = self.rcode(READY, "SOA", timeout=1.0) == "NOERROR"
-                return good and (self.http == "none" or self.get("/readyz").status == 200)
+                return self.rcode(READY, "SOA", timeout=0.2) == "NOERROR"
             return False
 
         until(ready, "the server answers")

