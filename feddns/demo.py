@@ -7,10 +7,13 @@ Called by `./demo`.  I/O.
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 import dns.exception
 import dns.message
@@ -40,6 +43,8 @@ def main(arguments: list[str]) -> int:
         "--manifests", str(EXAMPLES / "cluster"),
         "--federation-manifests", str(EXAMPLES / "federation"),
     ]  # fmt: skip
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)  # the server is not to outlive us
     print("$ feddns", " ".join(command[3:]), flush=True)
     server = subprocess.Popen(command)
     try:
@@ -56,6 +61,10 @@ def main(arguments: list[str]) -> int:
     finally:
         server.terminate()
         server.wait()
+
+
+def _leave(number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)
 
 
 def _is_up(server: subprocess.Popen[bytes], address: SocketAddress) -> bool:

@@ -128,8 +128,9 @@ class Answering:
 class FeedReader:
     """Connects to the feed, again and again, and gives its steps to the builder."""
 
-    def __init__(self, path: str, answering: Answering) -> None:
-        self._path = path
+    def __init__(self, feed: bytes, answering: Answering, stale_after: float = STALE_AFTER) -> None:
+        self._feed = feed
+        self._stale_after = stale_after
         self._answering = answering
         self._loop = answering.loop
         self._socket: socket.socket | None = None
@@ -141,7 +142,7 @@ class FeedReader:
         """Try now; on failure later."""
         connecting = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            connecting.connect(self._path)
+            connecting.connect(self._feed)
         except OSError:
             connecting.close()
             self._loop.call_later(self._retry, self.connect)
@@ -192,12 +193,12 @@ class FeedReader:
         self._answering.builder.abandon()
         if self._stale is None:
             mark = self._answering.responder.mark_stale
-            self._stale = self._loop.call_later(STALE_AFTER, mark, True)
+            self._stale = self._loop.call_later(self._stale_after, mark, True)
         self.connect()
 
 
 def run(
-    settings: Settings, listeners: list[Listener], feed: str, region: Region, serial: int
+    settings: Settings, listeners: list[Listener], feed: bytes, region: Region, serial: int
 ) -> None:
     """The life of an answering process."""
     gc.disable()

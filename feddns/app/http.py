@@ -6,7 +6,7 @@
     ?verbose         each check on a line, as kube-apiserver writes them
     /metrics         always
 
-I/O.  Called by `watching`; it only reads, so that a thread is safe.
+I/O.  Called by `watching`, which gives it functions that are safe in any thread.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterable
+from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
@@ -27,11 +28,16 @@ _StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
 
 class _Quiet(WSGIRequestHandler):
+    timeout = 10
+    """Seconds that a client may take to say what it wants."""
+
     def log_message(self, format: str, *args: Any) -> None:
         """Scrapes are no news."""
 
 
-class _Server(WSGIServer):
+class _Server(ThreadingMixIn, WSGIServer):
+    """A thread for each request, so that a client that says nothing keeps nobody waiting."""
+
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:

@@ -15,10 +15,8 @@ import logging
 import resource
 import signal
 import socket
-import tempfile
 import time
 from functools import partial
-from pathlib import Path
 
 import msgspec
 
@@ -26,7 +24,7 @@ from feddns import __version__, feed
 from feddns.app import answering, logs, sources, watching
 from feddns.app.answering import Answering
 from feddns.app.memory import Region
-from feddns.app.sockets import Listener, open_listener, open_metrics, own_addresses
+from feddns.app.sockets import Listener, open_feed, open_listener, open_metrics, own_addresses
 from feddns.app.supervisor import Supervisor
 from feddns.app.watching import Heartbeat, Watching
 from feddns.config import Address, Settings
@@ -70,25 +68,21 @@ def _complete(settings: Settings, listeners: list[Listener]) -> Settings:
 def _supervise(
     settings: Settings, listeners: list[Listener], metrics: socket.socket | None, serial: int
 ) -> int:
-    with tempfile.TemporaryDirectory(prefix="feddns-") as folder:
-        path = str(Path(folder) / "feed")
-        feed_socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        feed_socket.bind(path)
-        feed_socket.listen(64)
-        regions = [Region() for _ in range(settings.processes)]
-        supervisor = Supervisor()
-        supervisor.add("watching", partial(watching.run, settings, feed_socket, metrics, regions))
-        for index, region in enumerate(regions):
-            supervisor.add(
-                f"answering-{index}",
-                partial(_answer, settings, listeners, path, region, serial),
-                region.note_death,
-            )
-        return supervisor.run()
+    feed_socket = open_feed()
+    regions = [Region() for _ in range(settings.processes)]
+    supervisor = Supervisor()
+    supervisor.add("watching", partial(watching.run, settings, feed_socket, metrics, regions))
+    for index, region in enumerate(regions):
+        supervisor.add(
+            f"answering-{index}",
+            partial(_answer, settings, listeners, feed_socket.getsockname(), region, serial),
+            region.note_death,
+        )
+    return supervisor.run()
 
 
 def _answer(
-    settings: Settings, listeners: list[Listener], feed: str, region: Region, serial: int
+    settings: Settings, listeners: list[Listener], feed: bytes, region: Region, serial: int
 ) -> None:
     region.take_over()
     answering.run(settings, listeners, feed, region, serial)

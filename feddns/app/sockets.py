@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import socket
+import struct
 from typing import NamedTuple
 
 from feddns.config import SocketAddress
@@ -17,6 +19,7 @@ _RECEIVE_BUFFER = 4 << 20
 """Room for what comes while an answering process is started again."""
 
 _SO_RCVBUFFORCE = 33
+_CREDENTIALS = struct.Struct("3i")  # process, user, group
 _MTU_DISCOVER = {
     socket.AF_INET: (socket.IPPROTO_IP, 10),
     socket.AF_INET6: (socket.IPPROTO_IPV6, 23),
@@ -55,6 +58,25 @@ def open_metrics(wanted: SocketAddress) -> socket.socket:
     listening.listen(64)
     listening.setblocking(True)
     return listening
+
+
+def open_feed() -> socket.socket:
+    """The listening socket between watcher and answers.
+
+    Its name is made up by the kernel and is in no folder, so that a read-only file system will do
+    and nothing is left behind.  `is_ours` keeps other users out.
+    """
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listening.bind("")
+    listening.listen(64)
+    return listening
+
+
+def is_ours(accepted: socket.socket) -> bool:
+    """Whether the other end of a Unix socket is a process of our own user."""
+    raw = accepted.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    _, user, _ = _CREDENTIALS.unpack(raw)
+    return bool(user == os.geteuid())
 
 
 def _family(wanted: SocketAddress) -> socket.AddressFamily:

@@ -21,6 +21,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from feddns.errors import OperatorNeeded
+
 _log = logging.getLogger("feddns.supervisor")
 
 _PR_SET_PDEATHSIG = 1
@@ -71,15 +73,15 @@ class Supervisor:
 
     def _start(self, child: Child) -> None:
         child.started = time.monotonic()
+        supervisor = os.getpid()
         child.pid = os.fork()
         if child.pid == 0:
-            self._be(child)
+            self._be(child, supervisor)
 
-    def _be(self, child: Child) -> None:
+    def _be(self, child: Child, supervisor: int) -> None:
         """The child's life.  Never returns."""
         status = 1
         try:
-            supervisor = os.getppid()
             prctl: Any = ctypes.CDLL(None).prctl
             prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's ^C is the supervisor's
@@ -87,6 +89,8 @@ class Supervisor:
             if os.getppid() == supervisor:
                 child.role()
             status = 0
+        except OperatorNeeded as error:
+            _log.error("%s: %s", child.name, error)
         except BaseException:  # the last line of a process: said, and ended
             _log.exception("%s ended by an error", child.name)
         finally:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable
 from itertools import chain
 
 from feddns import feed
-from feddns.app import memory
+from feddns.app import memory, sockets
 from feddns.app.memory import SETTLE_AFTER, Region
 from feddns.app.sources import Sources
 from feddns.config import Settings
@@ -33,6 +33,8 @@ _log = logging.getLogger("feddns.watching")
 _MOST_UNSENT = 64 << 20
 """Bytes of frames that wait for one reader before it is cut off."""
 
+_SCRAPE_SECONDS = 8.0
+"""How long a scrape waits for the loop; a scraper's own patience is 10 s."""
 
 Listener = Callable[[list[Event], bool], None]
 
@@ -117,6 +119,9 @@ class Watching:
         self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         """The life of one connection of the feed."""
+        if not sockets.is_ours(writer.get_extra_info("socket")):
+            writer.close()
+            return
         reader = Reader(writer)
         synced = self.synced.is_set()
         objects = list(self.sources.objects())
@@ -180,9 +185,10 @@ async def _run(
     assert task is not None
     loop.add_signal_handler(signal.SIGTERM, task.cancel)
     watching = Watching(settings)
-    server = await asyncio.start_unix_server(watching.serve_reader, sock=feed_socket)
+    # Its end is the process's: to close it would wait for the readers, who wait for the next one.
+    _server = await asyncio.start_unix_server(watching.serve_reader, sock=feed_socket)
     heartbeat = Heartbeat()
-    async with server, asyncio.TaskGroup() as group:
+    async with asyncio.TaskGroup() as group:
         group.create_task(watching.run())
         group.create_task(heartbeat.run())
         if metrics is not None:
@@ -193,12 +199,18 @@ async def _run(
 def serve_metrics(
     listening: socket.socket, watching: Watching, heartbeat: Heartbeat, regions: list[Region]
 ) -> None:
-    """Start the HTTP server."""
+    """Start the HTTP server.  Its threads read nothing that the loop may be changing."""
     from feddns.app import http  # 10 MB of modules that nobody needs before
     from feddns.metrics import ServerCollector
 
-    collector = ServerCollector(
-        lambda: [region.read() for region in regions], watching.inventory, time.time
-    )
+    loop = asyncio.get_running_loop()
+
+    async def count() -> Inventory:
+        return watching.inventory()
+
+    def inventory() -> Inventory:
+        return asyncio.run_coroutine_threadsafe(count(), loop).result(_SCRAPE_SECONDS)
+
+    collector = ServerCollector(lambda: [region.read() for region in regions], inventory, time.time)
     app = http.application(collector, heartbeat.checks, lambda: readiness(regions))
     http.serve(listening, app)

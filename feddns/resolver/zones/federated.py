@@ -32,8 +32,7 @@ from feddns import ladder, names, records
 from feddns.ladder import Rung
 from feddns.names import Label, Name
 from feddns.records import AAAA, SRV, A, RRset
-from feddns.resolver.zones import ELSEWHERE, MISSING, NO_DATA, Alias, Data, Lookup, Outcome
-from feddns.resolver.zones import kubernetes as local
+from feddns.resolver.zones import ELSEWHERE, MISSING, NO_DATA, Alias, Data, Lookup, Outcome, local
 from feddns.services import FederatedService, Kind, Port
 from feddns.snapshot import Entry, View
 from feddns.topology import Scope

@@ -19,8 +19,7 @@ from collections.abc import Callable
 from feddns import names
 from feddns.names import Label, Name
 from feddns.records import PTR, RRset
-from feddns.resolver.zones import MISSING, NO_DATA, Data, Lookup, Outcome
-from feddns.resolver.zones import kubernetes as local
+from feddns.resolver.zones import MISSING, NO_DATA, Data, Lookup, Outcome, local
 from feddns.services import Kind
 
 
