@@ -1,7 +1,8 @@
 """An answering process: questions on the inherited sockets, the world from the feed.
 
     the feed …                    the answers
-    has not brought a whole world SERVFAIL with EDE 14
+    has not brought a whole world wait in the kernel for 1 s, or are taken by another process;
+                                  from then on SERVFAIL with EDE 14
     brings one                    from it; each change as one step
     is cut                        go on from the last world; after 10 s they say so (EDE 3)
     comes back                    from the new world, when it is whole; nothing is lost meanwhile
@@ -36,6 +37,7 @@ from feddns.store import Store
 _log = logging.getLogger("feddns.answering")
 
 STALE_AFTER = 10.0
+OPEN_AFTER = 1.0
 _TICK = 0.25
 _READ = 1 << 18
 _FIRST_RETRY, _LAST_RETRY = 0.02, 1.0
@@ -68,30 +70,42 @@ class Answering:
         self._tcp = [TcpServer(listener.tcp, self.responder, loop.time) for listener in listeners]
         self._changed = 0
         self._synced = False
+        self._is_open = False
         self._trouble = ""
         self.store.listen(self._note_change)
 
     def start(self) -> None:
+        """Answer from the first whole world on, or after a while without one."""
+        self.loop.call_later(OPEN_AFTER, self._open)
+        self._tick()
+
+    def _open(self) -> None:
+        if self._is_open:
+            return
+        self._is_open = True
         for udp in self._udp:
             self.loop.add_reader(udp.socket.fileno(), udp.on_readable)
         for tcp in self._tcp:
             self.loop.add_reader(tcp.fileno(), tcp.on_ready)
-        self._tick()
 
     def drain(self) -> None:
         """Answer what already waits, and leave the sockets to the others."""
+        if self._is_open:
+            for udp in self._udp:
+                self.loop.remove_reader(udp.socket.fileno())
+                udp.on_readable()
+            for tcp in self._tcp:
+                self.loop.remove_reader(tcp.fileno())
+                tcp.on_ready()
         for tcp in self._tcp:
-            self.loop.remove_reader(tcp.fileno())
             tcp.close()
-        for udp in self._udp:
-            udp.on_readable()
-            self.loop.remove_reader(udp.socket.fileno())
         self._publish()
 
     def _note_change(self, _dependencies: set[Dependency]) -> None:
         self._changed = time.time_ns()
         if self.store.current.synced and not self._synced:
             self._synced = True
+            self._open()
             self._publish()
             gc.freeze()  # what is there lives long; to walk it even once would be a pause
             gc.enable()

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
-import signal
 import socket
 import time
 from functools import partial
@@ -25,7 +24,7 @@ from feddns.app import answering, logs, sources, watching
 from feddns.app.answering import Answering
 from feddns.app.memory import Region
 from feddns.app.sockets import Listener, open_feed, open_listener, open_metrics, own_addresses
-from feddns.app.supervisor import Supervisor
+from feddns.app.supervisor import Supervisor, ending
 from feddns.app.watching import Heartbeat, Watching
 from feddns.config import Address, Settings
 from feddns.events import Event
@@ -108,7 +107,7 @@ async def _run_alone(
                 await asyncio.sleep(0)
 
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in ending():
         loop.add_signal_handler(number, stop.set)
     answers.start()
     if metrics is not None:

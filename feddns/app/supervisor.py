@@ -3,7 +3,8 @@
     a child …                          the supervisor
     dies after a second or more        starts it again at once
     dies sooner                        waits 0.05 s, doubled each time, at most 1 s
-    SIGTERM, SIGINT to the supervisor  SIGTERM to all; SIGKILL to who stays longer than 5 s
+    cannot be started                  tries again after 1 s
+    SIGTERM, SIGINT, SIGHUP            SIGTERM to all; SIGKILL to who stays longer than 5 s
     (the supervisor itself dies)       the kernel sends them SIGTERM (PR_SET_PDEATHSIG)
 
 Children are forked, so that sockets, shared memory and imported modules are inherited, not made
@@ -26,9 +27,24 @@ from feddns.errors import OperatorNeeded
 _log = logging.getLogger("feddns.supervisor")
 
 _PR_SET_PDEATHSIG = 1
-_SIGNALS = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""Signals that end the server: the service manager's, and two of the terminal's."""
+
+_SIGNALS = {signal.SIGCHLD, *ENDING}
 _PATIENCE = 5.0
 _FIRST_DELAY, _LAST_DELAY, _HEALTHY_AFTER = 0.05, 1.0, 1.0
+
+
+def ending() -> set[signal.Signals]:
+    """Those of `ENDING` that whoever started us has not turned off (nohup does, for SIGHUP)."""
+    return {number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN}
+
+
+def delay_after(lived: float, before: float) -> float:
+    """Seconds until the next start of a child that lived that long; `before`: the last wait."""
+    if lived >= _HEALTHY_AFTER:
+        return 0.0
+    return min(_LAST_DELAY, before * 2 or _FIRST_DELAY)
 
 
 class Child:
@@ -67,14 +83,19 @@ class Supervisor:
                     self._start(child)
             waiting = [child.due - now for child in self._children if not child.pid]
             received = signal.sigtimedwait(_SIGNALS, max(0.0, min([60.0, *waiting])))
-            if received is not None and received.si_signo in (signal.SIGTERM, signal.SIGINT):
+            if received is not None and received.si_signo in ending():
                 return self._stop()
             self._reap()
 
     def _start(self, child: Child) -> None:
         child.started = time.monotonic()
         supervisor = os.getpid()
-        child.pid = os.fork()
+        try:
+            child.pid = os.fork()
+        except OSError as error:
+            _log.error("%s cannot be started: %s", child.name, error.strerror)
+            child.due = child.started + _LAST_DELAY
+            return
         if child.pid == 0:
             self._be(child, supervisor)
 
@@ -84,7 +105,8 @@ class Supervisor:
         try:
             prctl: Any = ctypes.CDLL(None).prctl
             prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's ^C is the supervisor's
+            for number in (signal.SIGINT, signal.SIGHUP):  # the terminal's are the supervisor's
+                signal.signal(number, signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             if os.getppid() == supervisor:
                 child.role()
@@ -113,13 +135,12 @@ class Supervisor:
         now = time.monotonic()
         child.pid = 0
         child.restarted()
-        if now - child.started >= _HEALTHY_AFTER:
-            child.delay = 0.0
-        else:
-            child.delay = min(_LAST_DELAY, child.delay * 2 or _FIRST_DELAY)
+        child.delay = delay_after(now - child.started, child.delay)
         child.due = now + child.delay
         code = os.waitstatus_to_exitcode(status)
-        how = f"by {signal.Signals(-code).name}" if code < 0 else f"with status {code}"
+        how = (
+            f"by signal {-code} ({signal.strsignal(-code)})" if code < 0 else f"with status {code}"
+        )
         _log.warning("%s ended %s; starts again in %.2f s", child.name, how, child.delay)
 
     def _stop(self) -> int:

@@ -39,7 +39,10 @@ def command(
     story = {
         "asked": name,
         "type": type.upper(),
-        "tried": [present.tried_line(asked) for asked in tried[:-1]],
+        "tried": [
+            f"{present.tried_line(asked)}: {_verdict(_record(responder, asked.question))}"
+            for asked in tried[:-1]
+        ],
         "name": present.shown(tried[-1]),
         "steps": steps,
         "status": status,
@@ -59,6 +62,12 @@ def _record(responder: Responder, question: bytes) -> list[dict[str, object]]:
 
     responder.miss(question, tcp=True, recorder=recorder)
     return steps
+
+
+def _verdict(steps: list[dict[str, object]]) -> str:
+    """What decided, in one line: the last step that is about an object, else the outcome."""
+    about = [step for step in steps if step["step"] not in ("zone", "outcome")]
+    return str((about or steps)[-1]["text"])
 
 
 def _text(story: dict[str, Any]) -> str:

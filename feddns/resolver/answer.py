@@ -200,9 +200,14 @@ class Zones:
             self._add(name, partial(find, above=above), is_address=len(above) in (4, 32))
         depths = {names.label_count(name) for name in self._zones}
         self._depths = sorted(depths, reverse=True)
-        if not any(names.is_under(name, settings.cluster_domain) for name in settings.reverse_zone):
-            # Nothing lies below the cluster's zone, so it may be looked for first: most are its.
-            self._depths.insert(0, names.label_count(settings.cluster_domain))
+        own = names.label_count(settings.cluster_domain)
+        if not any(
+            names.is_under(name, settings.cluster_domain) or names.label_count(name) == own
+            for name in settings.reverse_zone
+        ):
+            # Nothing lies below the cluster's zone and no other zone is found at its depth, so it
+            # may be looked for first: most names are its.
+            self._depths.insert(0, own)
 
     def of(self, name: Name, offsets: list[int], snapshot: Snapshot) -> tuple[Zone | None, int]:
         """The zone a name lies in, and how many labels its apex has; (None, 0) outside."""
