@@ -18,6 +18,7 @@ Pure: no clock, no I/O.  Called by `store`.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
@@ -25,6 +26,7 @@ import msgspec
 from immutables import Map
 
 from feddns import names, topology
+from feddns.errors import NameRefused
 from feddns.events import Event, Gone, Put, Synced
 from feddns.federations import Federations
 from feddns.names import Label, Name
@@ -271,7 +273,8 @@ def _scopes(clusters: Iterable[Cluster]) -> dict[Name, Scope]:
         for scope in cluster.scopes():
             rung: Scope | None = scope
             while rung is not None:
-                scopes[rung.labels()] = rung
+                with contextlib.suppress(NameRefused):  # `kube` lets no such label in
+                    scopes[rung.labels()] = rung
                 rung = rung.up()
     return scopes
 

@@ -81,9 +81,7 @@ class Server:
         """One message in, one reply or silence out."""
         return self.responder.respond(message, TCP if tcp else UDP, self.now)
 
-    def exchange(
-        self, message: dns.message.Message, *, tcp: bool = False
-    ) -> dns.message.Message:
+    def exchange(self, message: dns.message.Message, *, tcp: bool = False) -> dns.message.Message:
         """One question, one reply, read by two libraries; never longer than allowed."""
         raw = message.to_wire()
         reply = self.send(raw, tcp=tcp)

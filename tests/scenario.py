@@ -17,6 +17,7 @@ transports (`tests.asking`).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -107,8 +108,7 @@ class _Run:
         words = list(step.words)
         ordered = words[:2] == ["IN", "ORDER"]
         del words[: 2 if ordered else 0]
-        errors = [int(code) for before, code in zip(words, words[1:], strict=False)
-                  if before == "EDE"]  # fmt: skip
+        errors = [int(code) for before, code in itertools.pairwise(words) if before == "EDE"]
         if "EDE" in words:
             del words[words.index("EDE") :]
         text = "\n".join([*words, step.body])

@@ -79,18 +79,6 @@ _some_addresses = st.lists(
     st.sampled_from(ADDRESSES), min_size=1, max_size=2, unique=True
 ).map(tuple)  # fmt: skip
 
-services = st.builds(
-    Service,
-    _namespaces,
-    _services,
-    st.sampled_from(Kind),
-    _some_addresses,
-    ports,
-    st.sampled_from(TARGETS),
-    st.booleans(),
-    st.sampled_from([None, None, 9]),
-).map(lambda service: _consistent(service))
-
 
 def _consistent(service: Service) -> Service:
     """Only a ClusterIP Service has addresses, only an ExternalName a target."""
@@ -102,6 +90,17 @@ def _consistent(service: Service) -> Service:
     )  # fmt: skip
 
 
+services = st.builds(
+    Service,
+    _namespaces,
+    _services,
+    st.sampled_from(Kind),
+    _some_addresses,
+    ports,
+    st.sampled_from(TARGETS),
+    st.booleans(),
+    st.sampled_from([None, None, 9]),
+).map(_consistent)
 endpoints = st.builds(
     Endpoint,
     _some_addresses,
@@ -136,12 +135,14 @@ federated = st.builds(
     st.sampled_from([None, 3]),
     st.sampled_from(["", "", "none", "all"]),
 )
-federations = st.lists(
-    st.sampled_from(
-        [Federation(b"fed", names.parse("example.com")), Federation(b"two", names.parse("example.org"))]
-    ),
-    unique=True,
-).map(lambda items: Federations(tuple(items)))  # fmt: skip
+_ONE = Federation(b"fed", names.parse("example.com"))
+_TWO = Federation(b"two", names.parse("example.org"))
+federations = st.lists(st.sampled_from([_ONE, _TWO]), unique=True).map(
+    lambda items: Federations(tuple(items))
+)
+nodes = st.builds(
+    Node, st.sampled_from(["n1", "n2"]), st.sampled_from(ZONES), st.sampled_from(REGIONS)
+)
 pods = st.builds(
     Pod, _namespaces, st.sampled_from([b"p", b"q"]),
     st.lists(st.sampled_from(ADDRESSES), max_size=2).map(tuple),
@@ -154,7 +155,7 @@ objects: st.SearchStrategy[Object] = st.one_of(
     st.builds(Namespace, _namespaces),
     pods,
     pods,
-    st.builds(Node, st.sampled_from(["n1", "n2"]), st.sampled_from(ZONES), st.sampled_from(REGIONS)),
+    nodes,
     federations,
     federated,
     federated,

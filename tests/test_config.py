@@ -68,7 +68,11 @@ def test_every_setting_is_tried() -> None:
 def test_every_source_gives_the_same(key: str, text: str, toml: str, value: object) -> None:
     field = key.replace("-", "_")
     variable = "FEDDNS_" + field.upper()
-    for settings in (load({key: text}), load({}, {variable: text}), load({}, {}, f"{key} = {toml}")):
+    for settings in (
+        load({key: text}),
+        load({}, {variable: text}),
+        load({}, {}, f"{key} = {toml}"),
+    ):
         assert getattr(settings, field) == value
         others = {name for name in settings.__struct_fields__ if name != field}
         default = Settings()
@@ -76,7 +80,9 @@ def test_every_source_gives_the_same(key: str, text: str, toml: str, value: obje
 
 
 @pytest.mark.parametrize(("key", "text", "toml", "value"), GOOD)
-def test_flag_wins_over_environment_over_file(key: str, text: str, toml: str, value: object) -> None:
+def test_flag_wins_over_environment_over_file(
+    key: str, text: str, toml: str, value: object
+) -> None:
     field = key.replace("-", "_")
     other = {"true": "false", "1": "false"}.get(text, str(_default_text(key)))
     environment = {"FEDDNS_" + field.upper(): text}
@@ -153,7 +159,8 @@ BAD = [
     ("cluster-domain", ""), ("cluster-domain", "."), ("cluster-domain", "a..b"),
     ("cluster-domain", "a" * 64), ("cluster-domain", "é.example"),
     ("cluster-domain", ".".join(["a" * 60] * 4)),
-    ("reverse-zone", "10.0.0.1/8"), ("reverse-zone", "example.com"), ("reverse-zone", "10.0.0.0/33"),
+    ("reverse-zone", "10.0.0.1/8"), ("reverse-zone", "example.com"),
+    ("reverse-zone", "10.0.0.0/33"),
     ("pods", "maybe"), ("pods", "Verified"), ("ttl", "-1"), ("ttl", "604801"), ("ttl", "x"),
     ("ttl", "1.5"), ("answer-form", "both"), ("when-none-healthy", ""),
     ("ignore-empty-services", "perhaps"), ("nameserver-address", "ns.example.com"),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import given
 from immutables import Map
 
@@ -127,7 +129,10 @@ def test_by_the_feed_as_by_commit(before: list, later: list, random) -> None:
     seen: list[set] = []
     fed.listen(seen.append)
     builder, splitter = feed.Builder(fed, EMPTY), feed.Splitter()
-    frames = [*feed.frames([*before, Synced()], reset=True, commit=True), *feed.frames(later, reset=False, commit=True)]
+    frames = [
+        *feed.frames([*before, Synced()], reset=True, commit=True),
+        *feed.frames(later, reset=False, commit=True),
+    ]
     stream = b"".join(frames)
     while stream:
         cut = random.randint(1, len(stream))
@@ -224,7 +229,31 @@ def test_scopes_are_the_rungs_of_every_cluster() -> None:
     assert sorted(map(names.format, view.scopes)) == [".", "r1.", "r2.", "z1.r1.", "z2.r1."]
 
 
+def test_a_zone_that_cannot_be_written_has_no_rung() -> None:
+    view = made("cluster c zones=a..b,z1 region=r1").view
+    assert view is not None
+    assert sorted(map(names.format, view.scopes)) == [".", "r1.", "z1.r1."]
+
+
 def test_an_external_name_has_no_reverse_names() -> None:
     service = Service(b"a", b"s", Kind.EXTERNAL_NAME, external_name=names.parse("www.example.net"))
     there = build([*world.events("slice a/s-a of s 10.0.0.1"), Put(service)])
     assert there.reverse == Map()
+
+
+@pytest.mark.parametrize(
+    ("federation", "known", "trouble"),
+    [
+        ("", "f=example.com", ""),
+        ("", "", "lists no federation"),
+        ("", "f=example.com,g=example.org", r"several federations \(f, g\)"),
+        ("g", "f=example.com", "--federation-name g is not among f"),
+        ("g", "f=example.com,g=example.org", ""),
+    ],
+)
+def test_why_a_view_is_of_no_use(federation: str, known: str, trouble: str) -> None:
+    made = Snapshot(view=View(), federation=federation.encode())
+    if known:
+        made = apply(made, world.event(f"federations {known}"))
+    assert re.search(trouble, made.view_trouble()) if trouble else made.view_trouble() == ""
+    assert Snapshot().view_trouble() == ""

@@ -60,20 +60,21 @@ def crowd(count: int, **given: object) -> Server:
 
 SERVER = Server(WORLD, pods="insecure")
 
+
+def _question(name: bytes, kind: int, klass: int, payload: int | None, flags: int) -> bytes:
+    opt = b"" if payload is None else b"\x00\x00\x29" + payload.to_bytes(2, "big") + b"\x00" * 6
+    head = header(flags=flags, additionals=bool(opt))
+    return head + name + kind.to_bytes(2, "big") + klass.to_bytes(2, "big") + opt
+
+
 well_formed = st.builds(
-    lambda name, kind, klass, payload, flags: _question(name, kind, klass, payload, flags),
+    _question,
     st.one_of(st.sampled_from([asking.wire(name) for name in NAMES]), names_of_bytes),
     st.one_of(st.sampled_from([1, 5, 6, 12, 16, 28, 33, 255]), st.integers(0, 65535)),
     st.sampled_from([1, 1, 1, 3, 255]),
     st.sampled_from([None, 0, 100, 512, 1232, 4096, 65535]),
     st.integers(0, 0x7FF),
 )
-
-
-def _question(name: bytes, kind: int, klass: int, payload: int | None, flags: int) -> bytes:
-    opt = b"" if payload is None else b"\x00\x00\x29" + payload.to_bytes(2, "big") + b"\x00" * 6
-    head = header(flags=flags, additionals=bool(opt))
-    return head + name + kind.to_bytes(2, "big") + klass.to_bytes(2, "big") + opt
 
 
 @st.composite
@@ -111,7 +112,10 @@ def test_any_octets(message: bytes, tcp: bool) -> None:
         assert len(reply) <= len(message)
         return
     parsed = asking.check(message, reply)
-    assert parsed.question[0].name.to_wire() == message[12 : 12 + len(parsed.question[0].name.to_wire())]
+    assert (
+        parsed.question[0].name.to_wire()
+        == message[12 : 12 + len(parsed.question[0].name.to_wire())]
+    )
     assert parsed.id == int.from_bytes(message[:2], "big")
     assert bool(parsed.flags & dns.flags.RD) == bool(message[2] & 1)
     assert bool(parsed.flags & dns.flags.CD) == bool(message[3] & 0x10)

@@ -1,4 +1,4 @@
-"""Octets from outside, right or refused; and replies that other libraries read as they were meant."""
+"""Octets from outside, right or refused; replies that other libraries read as they were meant."""
 
 from __future__ import annotations
 
@@ -306,7 +306,9 @@ def test_a_cut_reply_is_a_part_of_the_whole_one(name: bytes, said: Sections, lim
     if cut.flags & dns.flags.TC:
         assert not cut.additional
         assert not cut.authority
-        assert read_section(cut.answer) == read_section(full.answer)[: len(read_section(cut.answer))]
+        assert (
+            read_section(cut.answer) == read_section(full.answer)[: len(read_section(cut.answer))]
+        )
     else:
         assert read_section(cut.answer) == read_section(full.answer)
         assert read_section(cut.authority) == read_section(full.authority)
@@ -328,7 +330,9 @@ def test_the_block_rotates_by_whole_records(name: bytes, count: int, turn: int) 
 def test_names_are_compressed_against_the_question_and_each_other() -> None:
     name = names.parse("WEB.default.svc.cluster.local")
     target = names.parse("other.default.svc.cluster.local")
-    said = Sections([RRset(name.lower(), CNAME, 5, (target,)), RRset(target, A, 5, (b"\x0a\0\0\1",))])
+    said = Sections(
+        [RRset(name.lower(), CNAME, 5, (target,)), RRset(target, A, 5, (b"\x0a\0\0\1",))]
+    )
     reply = whole(wire.write_reply(question(name), AA, said, b"", 512))
     assert reply[10 + len(name) + 4 :] == bytes.fromhex(
         "c00c 0005 0001 00000005 0008 056f74686572 c010"  # other + default.svc…
@@ -360,7 +364,9 @@ def test_the_soa_of_a_denial_does_not_lean_on_names_below_the_zone() -> None:
 
 
 def test_zonetext_reads_what_it_writes() -> None:
-    said = zonetext.parse("NXDOMAIN\na CNAME b\nAUTHORITY\nSOA cluster.local.\nADDITIONAL\nb A 10.0.0.1")
+    said = zonetext.parse(
+        "NXDOMAIN\na CNAME b\nAUTHORITY\nSOA cluster.local.\nADDITIONAL\nb A 10.0.0.1"
+    )
     assert said.rcode == "NXDOMAIN"
     assert said.answer == [("a.cluster.local.", 5, "CNAME", "b.cluster.local.")]
     assert said.authority[0].owner == "cluster.local."

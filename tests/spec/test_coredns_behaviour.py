@@ -11,7 +11,6 @@ import pytest
 
 from tests import zonetext
 from tests.asking import Server, query
-from tests.zonetext import flags
 
 WORLD = """
 service zoo/web 10.96.0.1 http:80/tcp :8080/tcp
@@ -91,7 +90,8 @@ ROWS = [
       for name in ("cluster.local.", "svc", "pod", "zoo.svc", "zoo.pod", "ns.dns")],
     ("K-SOA-BELOW", "nope.zoo.svc", "SOA", "NXDOMAIN"),
     ("K-SOA-BELOW", "web.zoo.svc", "SOA", "NODATA"),
-    *[("K-VERSION-NODATA", "dns-version", kind, "NODATA") for kind in ("A", "AAAA", "SRV", "CNAME")],
+    *[("K-VERSION-NODATA", "dns-version", kind, "NODATA")
+      for kind in ("A", "AAAA", "SRV", "CNAME")],
     ("K-ENT-PROTO", "_tcp.web.zoo.svc", "A", "NODATA"),
     ("K-ENT-PROTO", "_udp.web.zoo.svc", "A", "NXDOMAIN"),
     ("K-ENT-DNS", "dns", "A", "NODATA"),
@@ -251,7 +251,9 @@ def test_k_notify(server: Server) -> None:
 
 @pytest.mark.parametrize("number", [0, 41, 128, 200, 249, 250, 253, 254])
 def test_k_type_meta(server: Server, number: int) -> None:
-    question = dns.message.make_query("web.zoo.svc.cluster.local.", dns.rdatatype.RdataType.make(number))
+    question = dns.message.make_query(
+        "web.zoo.svc.cluster.local.", dns.rdatatype.RdataType.make(number)
+    )
     reply = server.send(question.to_wire())
     assert reply is not None
     assert reply[3] & 15 == 4  # NOTIMP

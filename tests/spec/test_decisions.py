@@ -103,7 +103,8 @@ LOCAL_SHARDS = [
      "A 10.96.0.1"),
     ("service default/web 10.96.0.1\nslice default/web-a of web 10.244.0.1!unready\n"
      "slice default/web-b of web 10.244.0.2", "A 10.96.0.1"),
-    ("service default/other 10.96.0.9\nservice default/web external other.default.svc.cluster.local",
+    ("service default/other 10.96.0.9\n"
+     "service default/web external other.default.svc.cluster.local",
      "A 10.96.0.9"),
 ]  # fmt: skip
 
@@ -249,8 +250,8 @@ def test_3_the_view_is_of_one_federation() -> None:
     unclear.expect("web.default.fellowship.svc", "A", f"web.default.fellowship.svc CNAME {ZONE}")
     told = Server(two + REMOTE, federation="fellowship")
     assert len(told.said("web.default.fellowship.svc").answer) == 5
-    told.expect("web.default.league.svc", "A",
-                "web.default.league.svc CNAME web.default.league.svc.z1.r1.example.org.")  # fmt: skip
+    league = "web.default.league.svc"
+    told.expect(league, "A", f"{league} CNAME {league}.z1.r1.example.org.")
     assert told.said("web.default.league.svc.z1.r1.example.org.").rcode == "REFUSED"
 
 

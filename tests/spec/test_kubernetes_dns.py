@@ -173,7 +173,12 @@ def test_own_answers_are_authoritative_and_offer_no_recursion(server: Server) ->
 
 def test_before_the_first_sync_nothing_is_denied() -> None:
     server = Server("service default/web 10.96.0.1")
-    for name in ("web.default.svc", "nope.default.svc", "1.0.96.10.in-addr.arpa.", "cluster.local."):
+    for name in (
+        "web.default.svc",
+        "nope.default.svc",
+        "1.0.96.10.in-addr.arpa.",
+        "cluster.local.",
+    ):
         reply = server.ask(name)
         assert server.said(name).rcode == "SERVFAIL"
         assert flags(reply) == {"QR", "RD"}

@@ -8,8 +8,7 @@ documentation ranges; host names of load balancers stay names here.
 
 import pytest
 
-from feddns import names
-from feddns import ladder
+from feddns import ladder, names
 from feddns.ladder import Rung
 from tests.asking import Server
 
@@ -118,7 +117,7 @@ FAILOVER = [
 
 
 def zone(server: Server) -> dict[str, str] | None:
-    """The zone that the ladder makes: name of the rung → addresses, or the rung it is an alias of."""
+    """The zone that the ladder makes: rung → addresses, or the rung it is an alias of."""
     view = server.store.current.view
     assert view is not None
     service = view.services.get((b"test", b"nginx"))
@@ -188,9 +187,10 @@ def test_the_dns_server_answers_the_same_zone(
             target = data.removeprefix("CNAME ")
             target = f"{NAME}.{'' if target == '@' else target + '.'}example.com."
             server.expect(name, "CNAME", f"{name} CNAME {target}")
-        elif not data.islower():
-            addresses = [text for text in data.split()]
-            server.expect(name, "A", "\n".join(f"{name} A {address}" for address in addresses))
+        elif data.endswith("."):  # host names beside addresses are left to their own resolver
+            assert "lb.example.net" in data
+        else:
+            server.expect(name, "A", "\n".join(f"{name} A {a}" for a in data.split()))
 
 
 def test_multi_zone_clusters_and_shared_zones() -> None:
