@@ -17,8 +17,11 @@ from collections.abc import Iterator
 
 import pytest
 
-_VERSION_FLAG = {"dig": "-v", "kdig": "-V", "dnsperf": "-h"}
-_PACKAGES = {"dig": "bind9-dnsutils", "kdig": "knot-dnsutils", "dnsperf": "dnsperf"}
+_VERSION_FLAG = {"dig": "-v", "kdig": "-V", "dnsperf": "-h", "nslookup": "-version"}
+_PACKAGES = {
+    "dig": "bind9-dnsutils", "nslookup": "bind9-dnsutils", "kdig": "knot-dnsutils",
+    "dnsperf": "dnsperf", "knotd": "knot",
+}  # fmt: skip
 
 _LEFT_OUT: pytest.StashKey[dict[str, str]] = pytest.StashKey()
 _USED: pytest.StashKey[dict[str, str]] = pytest.StashKey()
@@ -54,7 +57,7 @@ def version(name: str) -> str:
         check=False,
     )  # fmt: skip
     lines = (ran.stdout + ran.stderr).splitlines()
-    said = [line for line in lines if "ersion" in line or "DiG" in line]
+    said = [line for line in lines if "ersion" in line or "DiG" in line] or lines[:1]
     return next((word for word in said[0].split() if word[0].isdigit()), "") if said else ""
 
 

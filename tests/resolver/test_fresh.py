@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import hypothesis.strategies as st
+import msgspec
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -16,7 +17,7 @@ from feddns import feed
 from feddns.config import Settings
 from feddns.events import Synced
 from feddns.resolver.responder import Responder
-from feddns.snapshot import Snapshot, View
+from feddns.snapshot import EVERYTHING, Snapshot, View
 from feddns.store import Store
 from tests import asking, strategies, zonetext
 from tests.asking import Server
@@ -143,6 +144,10 @@ def test_denials_in_short_form_are_fresh_too() -> None:
     server = Server("service default/a 10.96.0.1\nsynced")
     for name in ("one", "two", "three"):
         server.expect(f"{name}.default.svc", "A", "NXDOMAIN")
+    known = server.store.current
+    server.store.swap(msgspec.structs.replace(known, synced=False), {EVERYTHING})
+    assert server.said("four.default.svc").rcode == "SERVFAIL"
+    server.store.swap(known, {EVERYTHING})
     server.happen("service default/three 10.96.0.3\nslice default/four-a of four 10.244.0.4")
     server.expect("three.default.svc", "A", "three.default.svc A 10.96.0.3")
     server.expect("four.default.svc", "A", "NXDOMAIN")

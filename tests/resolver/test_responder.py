@@ -150,7 +150,9 @@ def test_cut_answers_are_a_part_and_say_so(count: int, kind: str, payload: int) 
         assert len(set(part)) == len(part)
 
 
-@pytest.mark.parametrize(("payload", "shown"), [(None, 29), (512, 28), (600, 34), (1232, 73)])
+@pytest.mark.parametrize(
+    ("payload", "shown"), [(None, 29), (0, 28), (511, 28), (512, 28), (600, 34), (1232, 73)]
+)
 def test_120_addresses(payload: int | None, shown: int) -> None:
     server = crowd(120)
     reply = server.exchange(query("crowd.zoo.svc", payload=payload))

@@ -456,6 +456,8 @@ def test_8_ttl() -> None:
     assert {record.ttl for record in said.answer} == {30}
     said = server(REMOTE + " ttl=2", ttl=30).said("web.default.fellowship.svc")
     assert {record.ttl for record in said.answer} == {2}
+    said = server(REMOTE + " ttl=90", ttl=30).said("web.default.fellowship.svc")
+    assert {record.ttl for record in said.answer} == {30}
     slow = server(LOCAL.replace("http:80/tcp", "http:80/tcp ttl=90"), REMOTE)
     assert slow.said("web.default.svc").answer[0].ttl == 90
 
