@@ -58,10 +58,9 @@ class Ignored(Unanswerable):
 class ErrorReply(Unanswerable):
     """A message that gets a bare error reply with this rcode (extended rcodes included)."""
 
-    def __init__(self, rcode: int, reason: str, *, edns: bool = False) -> None:
+    def __init__(self, rcode: int, reason: str) -> None:
         super().__init__(reason)
         self.rcode = rcode
-        self.edns = edns
 
 
 class OperatorNeeded(FeddnsError):

@@ -29,6 +29,7 @@ _LABEL_1123 = re.compile(rb"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
 _LABEL_1035 = re.compile(rb"[a-z]([-a-z0-9]{0,61}[a-z0-9])?\Z")
 _DASHED = re.compile(rb"[-0-9a-f]+\Z")
 _ESCAPE = re.compile(rb"\\(?:([0-9]{3})|(.))", re.DOTALL)
+_MAPPED = bytes(10) + b"\xff\xff"
 _PLAIN = frozenset(range(0x21, 0x7F)) - frozenset(b'."$();@\\')
 
 
@@ -179,7 +180,9 @@ def dashed(address: bytes) -> Label:
     """
     if len(address) == 4:
         return b"-".join([b"%d" % octet for octet in address])
-    text = str(ipaddress.IPv6Address(address)).replace(":", "-").replace(".", "-")
+    if address[:12] == _MAPPED:  # text forms of these differ between versions of Python
+        return b"--ffff-%x-%x" % (address[12] << 8 | address[13], address[14] << 8 | address[15])
+    text = str(ipaddress.IPv6Address(address)).replace(":", "-")
     return (text + "0" if text.endswith("-") else text).encode("ascii")
 
 

@@ -63,7 +63,11 @@ def cost(key: bytes, reply: Reply) -> int:
 
 
 class Cache:
-    """`ready` maps keys to answers.  `budget` in bytes; 0 keeps nothing."""
+    """`ready` maps keys to answers.  `budget` in bytes; 0 keeps nothing.
+
+    `bytes` counts all that was put since the last clearing, what was dropped since then too: its
+    keys may still stand in the lists of what else it depended on.
+    """
 
     def __init__(self, budget: int) -> None:
         self.ready: dict[bytes, tuple[Answers, int]] = {}

@@ -219,15 +219,22 @@ def _records(
 def _srv(
     lookup: Lookup, base: _Base, service: FederatedService, rung: Rung, prefix: list[Label]
 ) -> Outcome:
-    """Decision 7: the ladder's name as target (one that has addresses), the Service's port."""
+    """Decision 7: the ladder's name as target (one that has addresses), the Service's port.
+
+    Where the rung has host names only, its name is an alias, which no target may be (RFC 2782).
+    """
     one = _port_of(prefix, service.ports) if prefix else None
     ports = (one,) if one is not None else service.ports
     if not ports:
         return NO_DATA
-    seconds, target = _ttl(lookup, service), base.owner(rung.scope)
+    packed = [ingress.address for ingress in rung.ingresses if ingress.address]
+    if packed:
+        target = base.owner(rung.scope)
+    else:
+        target = min(ingress.hostname for ingress in rung.ingresses)
+    seconds = _ttl(lookup, service)
     weight = max(1, 100 // len(ports))
     rdatas = tuple(dict.fromkeys(records.srv(0, weight, p.number, target) for p in ports))
-    packed = [ingress.address for ingress in rung.ingresses if ingress.address]
     found = (records.addresses(target, kind, seconds, packed) for kind in (A, AAAA))
     return Data(
         RRset(lookup.name, SRV, seconds, rdatas), [rrset for rrset in found if rrset is not None]
