@@ -7,6 +7,7 @@ Called by `./demo`.  I/O.
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+import dns.edns
 import dns.exception
 import dns.message
 import dns.query
@@ -46,9 +48,11 @@ def main(arguments: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)  # the server is not to outlive us
     print("$ feddns", " ".join(command[3:]), flush=True)
-    server = subprocess.Popen(command)
+    # Something else may answer on this port already: the name server's identity tells them apart.
+    identity = f"demo-{os.getpid()}"
+    server = subprocess.Popen(command, env={**os.environ, "FEDDNS_NSID": identity})
     try:
-        if not _is_up(server, address):
+        if not _is_up(server, address, identity.encode()):
             return server.wait() or 1
         for service, text in QUESTIONS:
             _ask(f"{service}.default.fellowship.svc.cluster.local.", text, address)
@@ -67,16 +71,18 @@ def _leave(number: int, _frame: FrameType | None) -> NoReturn:
     sys.exit(128 + number)
 
 
-def _is_up(server: subprocess.Popen[bytes], address: SocketAddress) -> bool:
-    """Wait until the server answers, or has given up."""
-    question = dns.message.make_query("cluster.local.", "SOA")
+def _is_up(server: subprocess.Popen[bytes], address: SocketAddress, identity: bytes) -> bool:
+    """Wait until this server answers, or has given up."""
+    asked = dns.edns.GenericOption(dns.edns.OptionType.NSID, b"")
+    question = dns.message.make_query("cluster.local.", "SOA", options=[asked])
     while server.poll() is None:
         try:
             reply = dns.query.udp(question, address.address, timeout=0.2, port=address.port)
         except (dns.exception.Timeout, OSError):
             time.sleep(0.05)
             continue
-        if reply.rcode() == dns.rcode.NOERROR:
+        said = [option.to_wire() for option in reply.options]
+        if reply.rcode() == dns.rcode.NOERROR and identity in said:
             return True
         time.sleep(0.05)
     return False

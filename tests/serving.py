@@ -82,7 +82,12 @@ def environment(**more: str) -> dict[str, str]:
     A process that ends leaves its sockets to the kernel; only that is no reason to complain.
     """
     kept = {key: value for key, value in os.environ.items() if not key.startswith("FEDDNS_")}
-    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error,ignore::ResourceWarning", **more}
+    return {
+        **kept,
+        "PYTHONPATH": str(ROOT),
+        "PYTHONWARNINGS": "error,ignore::ResourceWarning",
+        **more,
+    }
 
 
 def feddns(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -174,10 +179,7 @@ class Server:
         """The addresses in the answer, sorted."""
         reply = self.ask(name, kind, **more)
         return sorted(
-            rdata.to_text()
-            for rrset in reply.answer
-            for rdata in rrset
-            if rdata.rdtype in (1, 28)
+            rdata.to_text() for rrset in reply.answer for rdata in rrset if rdata.rdtype in (1, 28)
         )
 
     def rcode(self, name: str, kind: str = "A", **more: object) -> str:
@@ -247,7 +249,9 @@ class Server:
 
         def ready() -> bool:
             if self.process.poll() is not None:
-                pytest.fail(f"the server ended with status {self.process.returncode}:\n{self.log()}")
+                pytest.fail(
+                    f"the server ended with status {self.process.returncode}:\n{self.log()}"
+                )
             if self.http != "none" and self.get("/readyz").status != 200:
                 return False
             with contextlib.suppress(OSError, dns.exception.DNSException):
@@ -312,7 +316,8 @@ def serve(request: pytest.FixtureRequest) -> Iterator[Serve]:
         yield start
         if request.node.stash.get(_FAILED, False):
             for server in running:
-                sys.stderr.write(f"--- log of {server.address} ---\n{server.log()}")
+                last = "\n".join(server.log().splitlines()[-200:])
+                sys.stderr.write(f"--- log of {server.address} ---\n{last}\n")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,8 +1,8 @@
 """A steady stream of questions over UDP, and an eye on every reply.  For tests and the soak.
 
-    with Stream(address, port, names) as stream:
-        stream.run(time.monotonic() + 1)      # keeps `window` questions under way
-        load = stream.finish()                # what became of them
+with Stream(address, port, names) as stream:
+    stream.run(time.monotonic() + 1)      # keeps `window` questions under way
+    load = stream.finish()                # what became of them
 """
 
 from __future__ import annotations

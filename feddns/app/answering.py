@@ -136,6 +136,7 @@ class Answering:
         region.gauge("tcp_connections", sum(len(tcp.connections) for tcp in self._tcp))
         region.gauge("replies_unsent", sum(udp.unsent for udp in self._udp))
         region.gauge("process_id", os.getpid())
+        region.gauge("turned_ns", time.monotonic_ns())
         region.publish()
 
 
@@ -155,6 +156,7 @@ class FeedReader:
     def connect(self) -> None:
         """Try now; on failure later."""
         connecting = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connecting.setblocking(False)  # done at once, or refused: it never waits for the watcher
         try:
             connecting.connect(self._feed)
         except OSError:
@@ -162,7 +164,6 @@ class FeedReader:
             self._loop.call_later(self._retry, self.connect)
             self._retry = min(_LAST_RETRY, self._retry * 2)
             return
-        connecting.setblocking(False)
         self._socket = connecting
         self._splitter = Splitter()
         self._loop.add_reader(connecting.fileno(), self._on_readable)

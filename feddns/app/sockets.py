@@ -36,7 +36,7 @@ class Listener(NamedTuple):
     tcp: socket.socket
 
 
-def open_listener(wanted: SocketAddress) -> Listener:
+def open_listener(wanted: SocketAddress, tries: int = 10) -> Listener:
     """Bind both sockets.  Port 0 takes a free one, the same for both.  Raises `OperatorNeeded`."""
     family = _family(wanted)
     udp = _open(wanted, family, socket.SOCK_DGRAM, wanted.port)
@@ -46,6 +46,8 @@ def open_listener(wanted: SocketAddress) -> Listener:
         tcp = _open(wanted, family, socket.SOCK_STREAM, port)
     except OperatorNeeded:
         udp.close()
+        if wanted.port == 0 and tries > 1:  # free for UDP was not free for TCP
+            return open_listener(wanted, tries - 1)
         raise
     tcp.listen(1024)
     host = f"[{wanted.address}]" if family == socket.AF_INET6 else wanted.address

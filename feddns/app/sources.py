@@ -1,6 +1,6 @@
 """Where the objects come from: today folders of manifests, of the cluster and of the federation.
 
-I/O.  Called by `watching`, and by the commands that answer without a server.
+I/O.  Called by `serve` and `watching`, and by the commands that answer without a server.
 """
 
 from __future__ import annotations
@@ -22,12 +22,17 @@ def check(settings: Settings) -> None:
 
     Raises `SettingRefused` without a source, `OperatorNeeded` for a folder that is not there.
     """
+    require(settings)
+    next(_loader(settings).load(), None)  # looks at every folder before the first file
+
+
+def require(settings: Settings) -> None:
+    """Raises `SettingRefused` without a source."""
     if not settings.manifests:
         raise SettingRefused(
             "nothing to answer from: --manifests DIR names a folder with what "
             "`kubectl get -A -o yaml` prints"
         )
-    next(_loader(settings).load(), None)  # looks at every folder before the first file
 
 
 def _loader(settings: Settings) -> Loader:

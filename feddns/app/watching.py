@@ -33,6 +33,10 @@ _log = logging.getLogger("feddns.watching")
 _MOST_UNSENT = 64 << 20
 """Bytes of frames that wait for one reader before it is cut off."""
 
+_SILENT = 10.0
+"""Seconds without a turn of its loop after which a process counts as stuck."""
+
+_SCRAPED_AFTER = 1.0
 _SCRAPE_SECONDS = 8.0
 """How long a scrape waits for the loop; a scraper's own patience is 10 s."""
 
@@ -139,8 +143,6 @@ class Watching:
 class Heartbeat:
     """Whether the watcher's loop still turns, seen from the thread of the HTTP server."""
 
-    _LIMIT = 10.0
-
     def __init__(self) -> None:
         self._last = time.monotonic()
 
@@ -151,15 +153,23 @@ class Heartbeat:
 
     def checks(self) -> dict[str, str]:
         silent = time.monotonic() - self._last
-        return {"watching": f"no turn for {silent:.0f} s" if silent > self._LIMIT else ""}
+        return {"watching": f"no turn for {silent:.0f} s" if silent > _SILENT else ""}
 
 
-def readiness(regions: list[Region]) -> dict[str, str]:
-    """The checks of /readyz: each answering process has a whole world."""
-    return {
-        f"answering-{index}": "" if region.read()[gauge("ready")] else "has no whole world yet"
-        for index, region in enumerate(regions)
-    }
+def readiness(regions: list[Region], now: float) -> dict[str, str]:
+    """The checks of /readyz: each answering process has a whole world, and its loop turns.
+
+    `now`: of the monotonic clock, which all processes share.
+    """
+    return {f"answering-{index}": _trouble(region, now) for index, region in enumerate(regions)}
+
+
+def _trouble(region: Region, now: float) -> str:
+    numbers = region.read()
+    if not numbers[gauge("ready")]:
+        return "has no whole world yet"
+    silent = now - numbers[gauge("turned_ns")] / 1e9
+    return f"no turn for {silent:.0f} s" if silent > _SILENT else ""
 
 
 def run(
@@ -170,8 +180,12 @@ def run(
 ) -> None:
     """The life of the watching process."""
     gc.disable()
-    with contextlib.suppress(asyncio.CancelledError):
+    try:
         asyncio.run(_run(settings, feed_socket, metrics, regions))
+    except asyncio.CancelledError:
+        pass
+    except ExceptionGroup as group:  # the parts end together; the first that failed is the reason
+        raise group.exceptions[0] from None
 
 
 async def _run(
@@ -192,7 +206,8 @@ async def _run(
         group.create_task(watching.run())
         group.create_task(heartbeat.run())
         if metrics is not None:
-            await watching.synced.wait()  # the first answers come before the first scrape
+            with contextlib.suppress(TimeoutError):  # first answers come before first scrapes
+                await asyncio.wait_for(watching.synced.wait(), _SCRAPED_AFTER)
             serve_metrics(metrics, watching, heartbeat, regions)
 
 
@@ -212,5 +227,7 @@ def serve_metrics(
         return asyncio.run_coroutine_threadsafe(count(), loop).result(_SCRAPE_SECONDS)
 
     collector = ServerCollector(lambda: [region.read() for region in regions], inventory, time.time)
-    app = http.application(collector, heartbeat.checks, lambda: readiness(regions))
+    app = http.application(
+        collector, heartbeat.checks, lambda: readiness(regions, time.monotonic())
+    )
     http.serve(listening, app)

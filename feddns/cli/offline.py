@@ -31,10 +31,14 @@ class Asked(NamedTuple):
 
 
 def responder(settings: Settings) -> Responder:
-    """Reads the folders of the settings.  Raises `OperatorNeeded` for a missing or empty one."""
-    from feddns.app.answering import empty_world
-    from feddns.app.sources import Sources
+    """Reads the folders of the settings.
 
+    Raises `SettingRefused` without any, `OperatorNeeded` for a missing or empty one.
+    """
+    from feddns.app.answering import empty_world
+    from feddns.app.sources import Sources, require
+
+    require(settings)
     store = Store(empty_world(settings))
     for events in Sources(settings).load():
         store.commit(events)

@@ -280,8 +280,12 @@ def _list_frame(content: bytes, start: int) -> _Frame | None:
     """The frame of the document at `start` if it is a list longer than a chunk."""
     if len(content) - start <= CHUNK:
         return None
-    items = _ITEMS.search(content, start, start + LONGEST_FRAME)
-    if items is None or _SEPARATOR.search(content, start, items.start() + 1):
+    # No further than this document: there may be thousands behind it.
+    end = _end_of_document(content, start)
+    if end - start <= CHUNK:
+        return None
+    items = _ITEMS.search(content, start, min(end, start + LONGEST_FRAME))
+    if items is None:
         return None
     if _STREAM_MARK.search(content, start, items.start()):
         return None

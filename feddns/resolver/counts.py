@@ -70,6 +70,7 @@ GAUGES = (
     "tcp_connections",
     "replies_unsent",
     "process_id",
+    "turned_ns",
 )
 
 _TYPE_INDEX = {number: index for index, number in enumerate(TYPES)}

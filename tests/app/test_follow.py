@@ -82,8 +82,9 @@ def test_a_file_that_is_written_in_place(serve: Serve) -> None:
 def version(number: int) -> str:
     """Two Services, and a headless one in three slices: all of one version."""
     slices = "".join(
-        manifesting.endpoints(f"set{part}", [f"10.3.{part}.{number}"])
-        .replace(f"service-name: set{part}", "service-name: set")
+        manifesting.endpoints(f"set{part}", [f"10.3.{part}.{number}"]).replace(
+            f"service-name: set{part}", "service-name: set"
+        )
         for part in range(3)
     )
     return (

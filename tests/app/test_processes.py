@@ -57,6 +57,24 @@ def test_two_share_the_questions(serve: Serve) -> None:
         os.kill(two, signal.SIGCONT)
 
 
+def test_the_start(serve: Serve) -> None:
+    """From exec to the first right answer, with 2,500 Services; the promise is a second."""
+    times = []
+    for _ in range(3):
+        server = serve({"a.yaml": manifesting.many(2500)}, ready=False, metrics=False)
+        name, address = "s2499.ns.svc.cluster.local.", manifesting.address(2499)
+        with Stream(server.address, server.port, [name], window=1) as stream:
+            until(lambda server=server: "listens on" in server.log(), "the sockets are there")
+            stream.run(time.monotonic() + PATIENCE, lambda stream=stream: bool(stream.waits))
+            times.append(time.monotonic() - server.started)
+            assert stream.finish().wrong == 0
+        assert server.says(name, address)
+        server.stop()
+    times.sort()
+    print(f"\nfirst right answer after {times[1] * 1000:.0f} ms (median of 3)")
+    assert times[0] < 5
+
+
 # --- kills ---------------------------------------------------------------------------------------
 
 
@@ -106,6 +124,23 @@ def test_a_killed_watching_process(serve: Serve) -> None:
     until(lambda: server.says(NAME, "10.0.0.3"), "later changes come too")
 
 
+def test_a_watching_process_that_finds_no_folder(serve: Serve) -> None:
+    """It says so in a line, again and again, and the answers go on, until the folder is back."""
+    server = serve(FILES, processes=1)
+    away = server.folder.with_name("away")
+    os.kill(server.pid, signal.SIGSTOP)  # so that the next watcher comes when the folder is gone
+    os.kill(server.watching(), signal.SIGKILL)
+    server.folder.rename(away)
+    os.kill(server.pid, signal.SIGCONT)
+    line = f"watching: folder {server.folder} does not exist"
+    until(lambda: server.log().count(line) >= 3, "it says so")
+    assert server.addresses(NAME) == ["10.0.0.1"]
+    assert "Traceback" not in server.log()
+    away.rename(server.folder)
+    change(server, "10.0.0.5")
+    until(lambda: server.says(NAME, "10.0.0.5"), "it is back")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_each_child_that_is_ended_by_hand_is_started_again(
     serve: Serve, number: signal.Signals
@@ -122,7 +157,7 @@ def test_each_child_that_is_ended_by_hand_is_started_again(
 
 
 NAMES = [f"s{number}.ns.svc.cluster.local." for number in range(50)]
-BATCH = 64
+BATCH, WINDOW = 64, 20
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -130,7 +165,7 @@ def test_kills_under_load_lose_only_what_was_taken(serve: Serve, processes: int)
     """A kill may lose one batch that the process had taken from the kernel, and nothing else."""
     server = serve(FILES, processes=processes)
     kills = 0
-    with Stream(server.address, server.port, NAMES) as load:
+    with Stream(server.address, server.port, NAMES, window=WINDOW) as load:
         load.run(time.monotonic() + 0.3)
         for _ in range(4):
             os.kill(server.answering()[-1], signal.SIGKILL)
@@ -143,7 +178,7 @@ def test_kills_under_load_lose_only_what_was_taken(serve: Serve, processes: int)
         f"wrong, worst {done.worst * 1000:.0f} ms"
     )
     assert done.wrong <= 0
-    assert done.lost <= kills * min(BATCH, load.window)
+    assert done.lost <= kills * min(BATCH, WINDOW)
     assert done.asked > 1000
 
 
@@ -169,6 +204,7 @@ def test_a_signal_ends_all_and_leaves_nothing(
         assert "Traceback" not in server.log()
 
 
+@pytest.mark.slow
 def test_a_child_that_does_not_hear_is_killed(serve: Serve) -> None:
     server = serve(FILES, processes=1)
     children = server.children()
@@ -177,7 +213,7 @@ def test_a_child_that_does_not_hear_is_killed(serve: Serve) -> None:
     started = time.monotonic()
     server.process.send_signal(signal.SIGTERM)
     assert server.process.wait(PATIENCE) == 0
-    assert 4.5 < time.monotonic() - started
+    assert time.monotonic() - started > 4.5
     assert not any(map(is_alive, children))
 
 

@@ -47,8 +47,19 @@ def test_a_port_in_use(kind: socket.SocketKind, transport: str) -> None:
             f"feddns: cannot listen on {address}:{port} ({transport}): something else does; "
             f"`ss -lpn sport = :{port}` shows what, --listen takes another ADDRESS:PORT"
         )
-        line = refused(1, "--manifests", CLUSTER, "--listen", f"{loopback()}:0", "--metrics",
-                       f"{address}:{port}") if transport == "TCP" else "--metrics takes another"
+        line = (
+            refused(
+                1,
+                "--manifests",
+                CLUSTER,
+                "--listen",
+                f"{loopback()}:0",
+                "--metrics",
+                f"{address}:{port}",
+            )
+            if transport == "TCP"
+            else "--metrics takes another"
+        )
         assert "--metrics takes another" in line
 
 
@@ -196,6 +207,53 @@ def test_a_listener_has_one_port_for_both() -> None:
         assert not listener.udp.getblocking()
         with pytest.raises(OperatorNeeded):
             sockets.open_listener(listener.address)
+
+
+def test_port_0_is_tried_again_when_tcp_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    address = loopback()
+    taken = sockets.open_listener(SocketAddress(f"{address}:0"))
+    opened = sockets._open
+    tried: list[int] = []
+
+    def unlucky(wanted: SocketAddress, family: object, kind: object, port: int) -> socket.socket:
+        if kind == socket.SOCK_STREAM:
+            tried.append(port)
+            port = taken.address.port if len(tried) == 1 else port
+        return opened(wanted, family, kind, port)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(sockets, "_open", unlucky)
+    listener = sockets.open_listener(SocketAddress(f"{address}:0"))
+    with taken.udp, taken.tcp, listener.udp, listener.tcp:
+        assert len(tried) == 2
+        assert listener.udp.getsockname() == listener.tcp.getsockname()
+
+
+def test_the_feed_is_for_our_own_user(request: pytest.FixtureRequest) -> None:
+    with sockets.open_feed() as feed:
+        name = feed.getsockname()
+        assert name.startswith(b"\0")  # in no folder
+        with socket.socket(socket.AF_UNIX) as ours:
+            ours.connect(name)
+            accepted, _ = feed.accept()
+            with accepted:
+                assert sockets.is_ours(accepted)
+        if os.getuid() != 0:
+            programs.leave_out(request.config, "root")
+        subprocess.run(
+            [sys.executable, "-c", _CONNECT_AS_NOBODY, name.hex()], env=environment(), check=True,
+            timeout=60,
+        )  # fmt: skip
+        accepted, _ = feed.accept()
+        with accepted:
+            assert not sockets.is_ours(accepted)
+
+
+_CONNECT_AS_NOBODY = """
+import os, socket, sys
+os.setuid(65534)
+with socket.socket(socket.AF_UNIX) as other:
+    other.connect(bytes.fromhex(sys.argv[1]))
+"""
 
 
 def test_own_addresses_of_wildcards() -> None:

@@ -192,9 +192,7 @@ def test_tc_and_the_whole_over_tcp(serve: Serve) -> None:
 
 def test_the_order_of_addresses_rotates(serve: Serve) -> None:
     server = serve(FILES, processes=1)
-    firsts = {
-        server.ask("set.ns.svc.cluster.local.").answer[0][0].to_text() for _ in range(24)
-    }
+    firsts = {server.ask("set.ns.svc.cluster.local.").answer[0][0].to_text() for _ in range(24)}
     assert len(firsts) == 3
 
 

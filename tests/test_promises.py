@@ -1,0 +1,226 @@
+"""What the documents promise, run: commands, the names, the examples, the demo.
+
+`test_docs` holds pages against the tree; here they are held against what the program does.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from feddns import config
+from tests.cli import SOURCES, run
+from tests.serving import (
+    EXAMPLES,
+    ROOT,
+    Serve,
+    endpoint,
+    environment,
+    free_port,
+    is_alive,
+    loopback,
+    processes_below,
+    until,
+)
+
+PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").glob("*.md")),
+         EXAMPLES / "README.md"]  # fmt: skip
+
+
+def names(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def blocks(page: Path) -> list[str]:
+    """The shell commands of a page's code blocks."""
+    found = re.findall(r"^```sh\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    return [line for block in found for line in block.splitlines() if line.strip()]
+
+
+def rows(page: Path, heading: str) -> list[list[str]]:
+    """The cells of the first table under a heading."""
+    lines = page.read_text().partition(f"{heading}\n")[2].splitlines()
+    table: list[list[str]] = []
+    for line in lines:
+        if line.startswith("|"):
+            table.append([cell.strip() for cell in line.strip("|").split(" | ")])
+        elif table or line.startswith("#"):
+            break
+    return table[2:]
+
+
+# --- flags --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names)
+def test_every_flag_that_is_mentioned_exists(page: Path) -> None:
+    text = page.read_text()
+    known = {f"--{row.key}" for row in config.schema()} | {"--config"}
+    for command in ("ask", "why", "check"):
+        known.update(re.findall(r"--[a-z][-a-z]+", run(command, "--help").out))
+    known.update({"--once"})  # of ./demo
+    mentioned = set(re.findall(r"(?<![-\w])--[a-z][-a-z]+", text))
+    assert mentioned - known == set()
+
+
+# --- README --------------------------------------------------------------------------------------
+
+
+def test_the_two_commands_are_there() -> None:
+    for line in blocks(ROOT / "README.md")[:2]:
+        script = ROOT / line.split()[0]
+        assert script.stat().st_mode & 0o111
+
+
+def test_the_commands_of_the_readme() -> None:
+    """With the examples in the place of DIR; `serve` and `check` are told apart by their ends."""
+    lines = [line.partition(" #")[0].strip() for line in blocks(ROOT / "README.md")[2:]]
+    assert [line.split()[1] for line in lines] == ["serve", "ask", "why", "check"]
+    for line in lines:
+        words = shlex.split(line.replace("…", "--federation-manifests DIR"))
+        places = iter((EXAMPLES / "cluster", EXAMPLES / "federation"))
+        words = [str(next(places)) if word == "DIR" else word for word in words]
+        if words[1] == "serve":
+            words[words.index("--listen") + 1] = "192.0.2.1:53"  # it gets as far as the sockets
+        ended = run(*words[1:]) if words[1] != "serve" else None
+        if ended is None:
+            served = subprocess.run(
+                [sys.executable, "-m", *words], capture_output=True, text=True, timeout=60,
+                env=environment(), cwd=ROOT, check=False,
+            )  # fmt: skip
+            assert "this machine has no such address" in served.stderr
+        else:
+            assert ended.status == 0, ended
+            assert ended.out
+
+
+# --- demo ----------------------------------------------------------------------------------------
+
+
+def demo(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "feddns.demo", *arguments], stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, env=environment(), cwd=ROOT,
+    )  # fmt: skip
+
+
+def free_place() -> str:
+    address = loopback()
+    return endpoint(address, free_port(address))
+
+
+def test_the_demo_says_that_its_port_is_taken(serve: Serve) -> None:
+    server = serve({"a.yaml": "{}"})
+    with demo("--once", endpoint(server.address, server.port)) as running:
+        _, err = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert "something else does" in err
+    assert "Traceback" not in err
+
+
+def test_the_demo_takes_its_server_along() -> None:
+    with demo(free_place()) as running:
+        assert running.stdout is not None
+        for line in running.stdout:
+            if "Change a file" in line:
+                break
+        (server,) = processes_below(running.pid)
+        below = processes_below(server)
+        assert len(below) == 2
+        running.terminate()
+        running.communicate(timeout=30)
+    until(lambda: not any(map(is_alive, [server, *below])), "all have ended")
+
+
+# --- docs ----------------------------------------------------------------------------------------
+
+
+def test_the_paths_of_the_page_are_served(serve: Serve) -> None:
+    server = serve(None, folder=EXAMPLES / "cluster")
+    for row in rows(ROOT / "docs" / "metrics.md", "by the watching process."):
+        assert server.get(row[0].strip("`")).status == 200
+
+
+NAMES = {
+    "`cluster.local`": [("cluster.local.", "SOA"), ("cluster.local.", "NS")],
+    "`dns-version.cluster.local`": [("dns-version.cluster.local.", "TXT")],
+    "`ns.dns.cluster.local`": [("ns.dns.cluster.local.", "A")],
+    "`<service>.<namespace>.svc…`": [
+        ("nginx.default.svc.cluster.local.", "A"),
+        ("nginx.default.svc.cluster.local.", "SRV"),
+    ],
+    "the same, headless": [
+        ("cart.shop.svc.cluster.local.", "A"),
+        ("cart.shop.svc.cluster.local.", "SRV"),
+    ],
+    "the same, ExternalName": [("payments.shop.svc.cluster.local.", "CNAME")],
+    "`_port._proto.<service>…`": [("_http._tcp.nginx.default.svc.cluster.local.", "SRV")],
+    "`<endpoint>.<service>…`": [("cart-1.cart.shop.svc.cluster.local.", "A")],
+    "`10-1-2-3.<namespace>.pod…`": [("10-1-2-3.default.pod.cluster.local.", "A")],
+    "names under the reverse zones": [("31.2.60.10.in-addr.arpa.", "PTR")],
+    "`<service>.<namespace>.fellowship.svc.cluster.local`": [
+        ("nginx.default.fellowship.svc.cluster.local.", "A"),
+        ("api.default.fellowship.svc.cluster.local.", "A"),
+    ],
+    "`<hostname>.<service>.<namespace>.fellowship.svc…`": [
+        ("cart-0.cart.shop.fellowship.svc.cluster.local.", "A")
+    ],
+    "`_port._proto.<service>.<namespace>.fellowship.svc…`": [
+        ("_http._tcp.nginx.default.fellowship.svc.cluster.local.", "SRV"),
+        ("_https._tcp.api.default.fellowship.svc.cluster.local.", "SRV"),
+    ],
+    "zone": [("nginx.default.fellowship.svc.us-central1-f.us-central1.example.com.", "A")],
+    "region": [("nginx.default.fellowship.svc.us-central1.example.com.", "A")],
+    "global": [("nginx.default.fellowship.svc.example.com.", "A")],
+}
+"""For each row of the tables in docs/names.md: questions about the examples that it promises."""
+
+
+def test_every_row_of_the_names_has_questions() -> None:
+    page = ROOT / "docs" / "names.md"
+    headings = ("## Of the cluster", "lists them: `fellowship=example.com`.",
+                "below it are CNAMEs one up:")  # fmt: skip
+    first = [row[0] for heading in headings for row in rows(page, heading)]
+    assert sorted(first) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("row", NAMES)
+def test_the_names_have_what_the_page_says(row: str) -> None:
+    for name, kind in NAMES[row]:
+        ended = run(
+            "ask", "--short", name, kind, "--pods", "insecure", "--nameserver-address",
+            "192.0.2.53", *SOURCES,
+        )  # fmt: skip
+        assert ended.out, (name, kind)
+
+
+def test_the_table_of_the_examples() -> None:
+    """The last column of examples/README.md, asked."""
+    gets = {row[0].strip("`"): row[3] for row in rows(EXAMPLES / "README.md", "`example.com`.")}
+    assert set(gets) == {
+        "default/nginx", "default/api", "default/reports", "default/billing", "shop/cart"
+    }  # fmt: skip
+    found = {}
+    for path in gets:
+        namespace, _, service = path.partition("/")
+        out = run("ask", "--short", f"{service}.{namespace}.fellowship", *SOURCES).out.split()
+        found[path] = sorted(word for word in out if word[0].isdigit())
+    assert found == {
+        "default/nginx": ["10.63.250.98"],
+        "default/api": ["192.0.2.21"],
+        "default/reports": ["198.51.100.45", "203.0.113.90"],
+        "default/billing": [],
+        "shop/cart": ["10.60.1.30", "10.60.2.31"],
+    }
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*/*.yaml")), ids=names)
+def test_examples_use_documentation_addresses(path: Path) -> None:
+    """Public addresses in examples are those that nobody has (RFC 5737, RFC 3849)."""
+    for address in re.findall(r"\b\d+\.\d+\.\d+\.\d+\b", path.read_text()):
+        assert address.startswith(("10.", "192.0.2.", "198.51.100.", "203.0.113.", "0.0.0.0"))
