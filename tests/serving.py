@@ -241,8 +241,15 @@ class Server:
 
     def watching(self) -> int:
         """The watching process: it writes no counts, so it is whom nobody else is."""
-        (pid,) = set(self.children()) - set(self.answering())
-        return pid
+        found: list[int] = []
+
+        def known() -> bool:
+            answering = self.answering()
+            found[:] = set(self.children()) - set(answering)
+            return len(found) == 1 and 0 not in answering
+
+        until(known, "each process says who it is")
+        return found[0]
 
     def wait_until_ready(self) -> Server:
         """Until every answering process has a whole world, and the first answer has come."""

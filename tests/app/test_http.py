@@ -8,8 +8,11 @@ import signal
 import socket
 import threading
 import time
+import urllib.request
 
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+from prometheus_client.parser import text_string_to_metric_families
 
 from feddns.app import watching
 from feddns.app.memory import Region
@@ -74,6 +77,22 @@ def test_counts_are_what_was_asked(serve: Serve, processes: int) -> None:
     assert server.metric("feddns_build_info") == 1
     assert server.metric("feddns_ready") == max(1, processes)
     assert 0 <= server.metric("feddns_snapshot_age_seconds", process="0") < 60
+
+
+def test_both_formats_parse(serve: Serve) -> None:
+    """Prometheus asks for OpenMetrics first; its parser is the strict one."""
+    server = serve(FILES)
+    server.ask(NAME)
+    asked = urllib.request.Request(
+        f"http://{server.http}/metrics",
+        headers={"Accept": "application/openmetrics-text; version=1.0.0"},
+    )
+    with urllib.request.urlopen(asked, timeout=10) as reply:
+        assert reply.headers["Content-Type"].startswith("application/openmetrics-text")
+        strict = {family.name for family in openmetrics(reply.read().decode())}
+    plain = {family.name for family in text_string_to_metric_families(server.get("/metrics").text)}
+    assert strict == plain
+    assert "feddns_dns_requests" in strict
 
 
 def test_counts_survive_a_kill(serve: Serve) -> None:
