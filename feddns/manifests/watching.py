@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 from asyncinotify import Event, Inotify, Mask, Watch
 
+from feddns.errors import OperatorNeeded
 from feddns.manifests.scanning import Inode
 
 QUIET = 0.02
@@ -53,6 +54,16 @@ class Parent(NamedTuple):
     names: frozenset[str]
 
 
+def _open_inotify() -> Inotify:
+    try:
+        return Inotify(cache_size=64, sync_timeout=0)
+    except OSError as error:
+        raise OperatorNeeded(
+            f"the folders cannot be followed ({error.strerror}): raise "
+            "`sysctl fs.inotify.max_user_instances`, or stop what uses them up"
+        ) from error
+
+
 class Watcher:
     """Watches directories.  To be used in `with`, within a running loop."""
 
@@ -62,7 +73,7 @@ class Watcher:
         self._writing: dict[Inode, float] = {}
         self._watches: dict[Inode, Watch] = {}
         self._only: dict[Inode, frozenset[str]] = {}
-        self._inotify = Inotify(cache_size=64, sync_timeout=0)
+        self._inotify = _open_inotify()
         self._loop = asyncio.get_running_loop()
         self._woken = asyncio.Event()
         self._changed = False

@@ -18,6 +18,7 @@ I/O.  Called by the answering process.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import select
 import socket
@@ -37,6 +38,7 @@ _SENT_AT_ONCE = 65_536
 _ACCEPTS = 64
 _EVENTS = 256
 _DEFER_SECONDS = 3
+_EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 _NO_LINGER = b"\x01\x00\x00\x00\x00\x00\x00\x00"
 
 
@@ -54,6 +56,7 @@ class TcpServer:
         self.epoll = select.epoll()
         self.connections: dict[int, Connection] = {}  # by descriptor, the longest idle first
         self.clients: Counter[str] = Counter()
+        self._resting = False
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _DEFER_SECONDS)
         self.epoll.register(listening.fileno(), select.EPOLLIN)
 
@@ -78,8 +81,9 @@ class TcpServer:
                 accepted, address = self.socket.accept()
             except (BlockingIOError, InterruptedError):
                 return
-            except OSError:  # the client has gone already, or no descriptor is left
-                self._make_room()
+            except OSError as error:  # the client has gone already, or no descriptor is left
+                if error.errno in _EXHAUSTED and not self._make_room():
+                    self._rest()
                 return
             peer = Peer(address[0], address[1], tcp=True)
             if self.clients[peer.address] >= self.settings.tcp_connections_per_client:
@@ -89,13 +93,23 @@ class TcpServer:
                 self._make_room()
             Connection(self, accepted, peer).open()
 
-    def _make_room(self) -> None:
+    def _make_room(self) -> bool:
+        """Close the connection idle longest; whether there was one."""
         oldest = next(iter(self.connections.values()), None)
         if oldest is not None:
             oldest.close()
+        return oldest is not None
+
+    def _rest(self) -> None:
+        """Leave the listening socket alone until the next `reap`: nothing can be taken from it."""
+        self.epoll.modify(self.socket.fileno(), 0)
+        self._resting = True
 
     def reap(self) -> None:
         """Close what has been idle for too long; called now and then."""
+        if self._resting:
+            self.epoll.modify(self.socket.fileno(), select.EPOLLIN)
+            self._resting = False
         limit = self.clock() - self.settings.tcp_idle
         for connection in list(self.connections.values()):
             if connection.active > limit:

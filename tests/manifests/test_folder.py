@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import shutil
@@ -430,3 +431,18 @@ def test_a_directory_that_cannot_be_read_keeps_its_objects() -> None:
     assert not tree.is_missing("m/a.yaml")
     assert not tree.is_missing("m/sub/b.yaml")
     assert tree.is_missing("m/c.yaml")
+
+
+async def _follow_once(loader: folder.Loader) -> None:
+    async for _ in loader.follow():
+        return
+
+
+def test_no_inotify_left_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(**_options: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("feddns.manifests.watching.Inotify", none_left)
+    (tmp_path / "a.yaml").write_text(service("x"))
+    with pytest.raises(OperatorNeeded, match=r"cannot be followed \(Too many open files\): raise"):
+        asyncio.run(_follow_once(folder.Loader({Role.CLUSTER: [tmp_path]})))
