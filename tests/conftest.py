@@ -1,12 +1,20 @@
 """Profiles of the properties: `ci` is the same run every time, `long` is for an evening."""
 
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 pytest.register_assert_rewrite("tests.asking", "tests.scenario")
 pytest_plugins = ("tests.programs", "tests.serving")
+
+# Who runs the tests in the background may have turned these off, and servers that are started
+# would inherit that; they are to hear their signals.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 _PHASES = [Phase.explicit, Phase.generate, Phase.target]
 _QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
