@@ -12,7 +12,7 @@ from typing import NamedTuple
 from feddns.names import Name
 
 A, NS, CNAME, SOA, PTR, HINFO, TXT, AAAA, SRV = 1, 2, 5, 6, 12, 13, 16, 28, 33
-OPT, IXFR, AXFR, MAILB, MAILA, ANY = 41, 251, 252, 253, 254, 255
+OPT, IXFR, AXFR, ANY = 41, 251, 252, 255
 IN = 1
 
 NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, BADVERS = 0, 1, 2, 3, 4, 5, 16

@@ -1,4 +1,4 @@
-"""A steady stream of questions over UDP, and an eye on every reply.  For tests and the soak.
+"""A steady stream of questions over UDP, and an eye on every reply.
 
 with Stream(address, port, names) as stream:
     stream.run(time.monotonic() + 1)      # keeps `window` questions under way

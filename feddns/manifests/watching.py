@@ -17,6 +17,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import logging
 import os
 import stat
 from collections.abc import Mapping
@@ -27,6 +29,8 @@ from asyncinotify import Event, Inotify, Mask, Watch
 
 from feddns.errors import OperatorNeeded
 from feddns.manifests.scanning import Inode
+
+_log = logging.getLogger("feddns.manifests")
 
 QUIET = 0.02
 AT_MOST = 0.06
@@ -103,9 +107,15 @@ class Watcher:
         new = False
         for inode, path in wanted.items():
             if inode not in self._watches:
-                with contextlib.suppress(OSError):  # gone since: its parent will tell
+                try:
                     self._watches[inode] = self._inotify.add_watch(path, _CHANGES)
-                    new = True
+                except OSError as error:
+                    if error.errno == errno.ENOSPC:
+                        _log.warning(
+                            "%s is not followed: raise `sysctl fs.inotify.max_user_watches`", path
+                        )
+                    continue  # else it is gone since, and its parent will tell
+                new = True
         return new
 
     def is_writing(self, inode: Inode) -> bool:

@@ -19,7 +19,6 @@ OTHER, STALE_ANSWER, NOT_READY, NOT_AUTHORITATIVE = 0, 3, 14, 20
 """Info codes of RFC 8914 §4 that feddns gives."""
 
 DO = 0x8000
-SMALLEST = 512
 
 _FIXED = struct.Struct("!HHIH")
 

@@ -446,3 +446,21 @@ def test_no_inotify_left_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "a.yaml").write_text(service("x"))
     with pytest.raises(OperatorNeeded, match=r"cannot be followed \(Too many open files\): raise"):
         asyncio.run(_follow_once(folder.Loader({Role.CLUSTER: [tmp_path]})))
+
+
+def test_no_watch_left_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The folder still counts as it was read; that it is not followed must not go unnoticed."""
+
+    class Full(watching.Inotify):
+        def add_watch(self, *_arguments: object, **_options: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    async def watch() -> None:
+        with watching.Watcher() as watcher:
+            watcher.watch({(1, 1): str(tmp_path)}, {})
+
+    monkeypatch.setattr("feddns.manifests.watching.Inotify", Full)
+    asyncio.run(watch())
+    assert f"{tmp_path} is not followed: raise `sysctl fs.inotify.max_user_watches`" in caplog.text
