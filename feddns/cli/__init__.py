@@ -7,6 +7,7 @@ person can mend are one line on standard error: exit status 2 for usage, 1 for t
 from __future__ import annotations
 
 import importlib
+import logging
 import sys
 from typing import Any
 
@@ -49,6 +50,7 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> Any:
     """The console script."""
+    logging.basicConfig(format="feddns: %(message)s")  # `serve` sets up its own
     try:
         return cli.main(args=arguments, prog_name="feddns", standalone_mode=True)
     except SettingRefused as error:

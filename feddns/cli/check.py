@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 
 import click
@@ -21,8 +22,13 @@ def command(folder: str, federation: bool, as_json: bool) -> None:
     from feddns.manifests.folder import Loader
 
     loader = Loader({Role.FEDERATION if federation else Role.CLUSTER: [folder]})
-    for _ in loader.load():
-        pass
+    log = logging.getLogger("feddns.manifests")
+    log.disabled = True  # what it would say is what this command prints
+    try:
+        for _ in loader.load():
+            pass
+    finally:
+        log.disabled = False
     refusals = loader.refusals()
     (counts,) = loader.counts().values()
     if as_json:

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from feddns import cli
 from feddns.cli import settings as settings_command
 from feddns.errors import OperatorNeeded, SettingRefused
+from tests.serving import feddns
 
 ROOT = Path(__file__).resolve().parents[2]
 WORLD = [
@@ -177,6 +178,13 @@ def test_check_names_file_line_and_reason(tmp_path: Path) -> None:
     assert result.output.split("\n")[0].startswith(f"refused  {file}:1: Service default/a: ")
     assert "10.0.0.999" in result.output
     assert "ignored  1 Deployment" in result.output
+
+
+def test_check_says_each_thing_once(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("apiVersion: v1\nkind: [\n")
+    assert feddns("check", str(tmp_path)).stderr == ""
+    asked = feddns("ask", "a", "--manifests", str(tmp_path))
+    assert asked.stderr.startswith(f"feddns: {tmp_path}/a.yaml:")
 
 
 # --- usage ---------------------------------------------------------------------------------------
