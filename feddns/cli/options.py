@@ -16,7 +16,8 @@ from feddns.errors import SettingRefused
 ANSWERING = (
     "manifests", "federation-manifests", "federation-name", "cluster-domain", "reverse-zone",
     "pods", "namespaces", "ttl", "answer-form", "when-none-healthy", "ignore-empty-services",
-    "endpoint-pod-names", "nameserver-address", "edns-size",
+    "endpoint-pod-names", "nameserver-address", "edns-size", "forward", "upstream", "stub-domain",
+    "never-forward",
 )  # fmt: skip
 """The settings that decide what an answer says."""
 
@@ -54,7 +55,7 @@ def _option(row: Setting) -> Callable[[Any], Any]:
     limits = f" {row.limits}." if row.limits else ""
     text = f"{row.why}{limits}  [default: {default_text(row)}]"
     flag = f"--{row.key}"
-    if row.default is False:
+    if isinstance(row.default, bool):
         return click.option(f"{flag}/--no-{row.key}", default=None, help=text)
     return click.option(flag, metavar=row.metavar, multiple=row.repeatable, default=None, help=text)
 
@@ -66,7 +67,7 @@ def default_text(row: Setting) -> str:
     if isinstance(row.default, tuple):
         return ", ".join(map(str, row.default)) or "none"
     if isinstance(row.default, bool):
-        return "off"
+        return "on" if row.default else "off"
     return str(row.default).removesuffix(".") or "none"
 
 
@@ -78,9 +79,13 @@ def read_settings(config_file: str | None, flags: dict[str, Any]) -> Settings:
             file = Path(config_file).read_bytes()
         except OSError as error:
             raise SettingRefused(f"--config {config_file}: {error.strerror}") from error
-    given = {
+    return config.load(given(flags), os.environ, file, config_file or "")
+
+
+def given(flags: dict[str, Any]) -> dict[str, Any]:
+    """The flags that were given, by their keys."""
+    return {
         key.replace("_", "-"): list(value) if isinstance(value, tuple) else value
         for key, value in flags.items()
         if value is not None and value != ()
     }
-    return config.load(given, os.environ, file, config_file or "")
