@@ -56,7 +56,11 @@ class Server:
     ) -> None:
         self.settings = settings(**given)
         self.now = 0.0
-        empty = Snapshot(federation=federation.encode(), view=View() if view else None)
+        empty = Snapshot(
+            federation=federation.encode(),
+            cluster=self.settings.cluster_name,
+            view=View() if view else None,
+        )
         self.store = Store(empty)
         self.objects: dict[object, object] = {}
         self.responder = Responder(self.settings, self.store, SERIAL)

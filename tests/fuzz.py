@@ -16,6 +16,7 @@ import time
 
 import dns.message
 
+from feddns.events import Stale
 from feddns.resolver.responder import Responder
 from feddns.store import Store
 from tests import asking, world, zonetext
@@ -82,7 +83,7 @@ class Fuzz:
             self.server.store.commit([world.event(line)])
         else:
             self.server.happen(line)
-        self.server.responder.mark_stale(self.random.random() < 0.2)
+        self.server.store.commit([Stale(1.0 if self.random.random() < 0.2 else 0.0)])
 
     def message(self) -> bytes:
         """A good question, or one with some damage, or noise."""
@@ -128,7 +129,6 @@ class Fuzz:
             return
         parsed = asking.check(message, reply)
         fresh = Responder(self.server.settings, Store(self.server.store.current), zonetext.SERIAL)
-        fresh.mark_stale(self.server.responder.stale)
         again = fresh.respond(message, asking.TCP if tcp else asking.UDP, 0)
         assert again is not None, "silence of a fresh server"
         expected = zonetext.read(dns.message.from_wire(again))

@@ -25,6 +25,7 @@ from typing import NamedTuple
 import dns.edns
 import dns.message
 
+from feddns.events import Stale
 from tests import zonetext
 from tests.asking import Server, query
 
@@ -122,7 +123,7 @@ class _Run:
         self.server.now += float(step.words[0])
 
     def stale(self, step: Step) -> None:
-        self.server.responder.mark_stale(step.words == ["on"])
+        self.server.store.commit([Stale(1.0 if step.words == ["on"] else 0.0)])
 
 
 def _errors(reply: dns.message.Message) -> list[int]:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from feddns import names
 from feddns.events import Event, Gone, Object, Put
 from feddns.federations import Federation, Federations
+from feddns.nameservers import Nameservers, StubDomain
 from feddns.services import (
     Endpoint,
     FederatedService,
@@ -140,6 +141,10 @@ _TWO = Federation(b"two", names.parse("example.org"))
 federations = st.lists(st.sampled_from([_ONE, _TWO]), unique=True).map(
     lambda items: Federations(tuple(items))
 )
+nameservers = st.sampled_from([
+    Nameservers(),
+    Nameservers((StubDomain(names.parse("corp.example"), ("192.0.2.1:53",)),), ("192.0.2.2:53",)),
+])  # fmt: skip
 nodes = st.builds(
     Node, st.sampled_from(["n1", "n2"]), st.sampled_from(ZONES), st.sampled_from(REGIONS)
 )
@@ -157,6 +162,7 @@ objects: st.SearchStrategy[Object] = st.one_of(
     pods,
     nodes,
     federations,
+    nameservers,
     federated,
     federated,
     st.builds(Cluster, st.sampled_from(CLUSTERS),

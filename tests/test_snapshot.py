@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterator
 
 import hypothesis.strategies as st
 import pytest
@@ -13,7 +14,7 @@ from immutables import Map
 from feddns import feed, names, snapshot
 from feddns.events import Gone, Put, Synced
 from feddns.services import Kind, Pod, Service
-from feddns.snapshot import EVERYTHING, Snapshot, View, apply
+from feddns.snapshot import EVERYTHING, Entry, Snapshot, View, apply, unpack
 from feddns.store import Store
 from tests import strategies, world
 
@@ -27,14 +28,20 @@ def build(events: list) -> Snapshot:
     return made
 
 
+def entries(value: Snapshot) -> Iterator[tuple[bytes, bytes, Entry]]:
+    """Every entry, unpacked."""
+    for namespace, services in value.namespaces.items():
+        for name, packed in services.items():
+            yield namespace, name, unpack(packed)
+
+
 def facts(value: Snapshot) -> object:
     """All that a snapshot says, without versions and without orders that mean nothing."""
     view = value.view or View()
     return (
         {
             (namespace, name): (entry.service, frozenset(entry.slices))
-            for namespace, services in value.namespaces.items()
-            for name, entry in services.items()
+            for namespace, name, entry in entries(value)
         },
         set(value.declared),
         {address: frozenset(keys) for address, keys in value.reverse.items()},
@@ -93,10 +100,9 @@ def test_an_event_leaves_the_old_snapshot_alone(before: list, event) -> None:
 def test_the_reverse_index_is_what_the_entries_say(before: list) -> None:
     made = build(before)
     expected: dict[bytes, set] = {}
-    for namespace, services in made.namespaces.items():
-        for name, entry in services.items():
-            for address in entry.addresses():
-                expected.setdefault(address, set()).add((namespace, name))
+    for namespace, name, entry in entries(made):
+        for address in entry.addresses():
+            expected.setdefault(address, set()).add((namespace, name))
     assert {address: set(keys) for address, keys in made.reverse.items()} == expected
     assert all(len(set(keys)) == len(keys) for keys in made.reverse.values())
 
@@ -114,9 +120,8 @@ def test_the_pod_index_is_what_the_pods_say(before: list) -> None:
 @given(histories)
 def test_no_empty_entry_stays(before: list) -> None:
     made = build(before)
-    for services in made.namespaces.values():
-        assert services
-        assert all(entry.service is not None or entry.slices for entry in services.values())
+    assert all(made.namespaces.values())
+    assert all(entry.service is not None or entry.slices for _, _, entry in entries(made))
 
 
 @given(histories, st.lists(strategies.events, max_size=6), st.randoms(use_true_random=False))

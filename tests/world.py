@@ -10,7 +10,10 @@
     federations fellowship=example.com,other=example.org
     cluster gondor zones=z1,z2 region=r1
     federated default/web http:80/tcp gondor=198.51.100.7+lb.example.net rohan=- known=192.0.2.9
+    nameservers 192.0.2.1:53 corp.example=192.0.2.2:53+192.0.2.3:53
     synced
+    synced federation
+    stale 1700000000
 
 An endpoint is `[hostname=]address[+address…][@pod][!unready|!terminating]`; a port `name:number/protocol`
 with nothing in front of the colon for an unnamed one; a shard `cluster=address[+address…]`, or
@@ -24,7 +27,8 @@ import re
 from collections.abc import Iterable
 
 from feddns import federations, names
-from feddns.events import Event, Gone, Object, Put, Synced
+from feddns.events import Event, Gone, Object, Put, Stale, Synced
+from feddns.nameservers import Nameservers, StubDomain
 from feddns.services import (
     Endpoint,
     FederatedService,
@@ -62,6 +66,10 @@ def lines(text: str) -> Iterable[str]:
 
 def event(line: str) -> Event:
     """One line: the object is there; with `delete` in front, it is gone."""
+    if line.startswith("stale "):
+        return Stale(float(line.split()[1]))
+    if line == "synced federation":
+        return Synced(federation=True)
     if line == "synced":
         return Synced()
     if line.startswith("delete "):
@@ -149,6 +157,17 @@ def _federations(words: list[str]) -> Object:
     return good
 
 
+def _nameservers(words: list[str]) -> Object:
+    stubs, upstream = [], []
+    for word in words:
+        domain, equals, servers = word.rpartition("=")
+        if equals:
+            stubs.append(StubDomain(names.parse(domain), tuple(servers.split("+"))))
+        else:
+            upstream.append(word)
+    return Nameservers(tuple(stubs), tuple(upstream))
+
+
 def _federated(words: list[str]) -> FederatedService:
     path, *rest = words
     options = _options(rest)
@@ -180,6 +199,7 @@ _MAKERS = {
     "pod": _pod,
     "node": _node,
     "federations": _federations,
+    "nameservers": _nameservers,
     "cluster": _cluster,
     "federated": _federated,
 }

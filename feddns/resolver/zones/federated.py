@@ -16,6 +16,9 @@ endpoint has does not exist, because shards elsewhere are known by their load ba
 Without a view the public zone knows, and the alias is the answer.  In the flattened form records
 stand under the asked name instead of behind aliases.
 
+When the server knows its cluster's name in the federation (`--cluster-name`), its own shard counts
+in the ladder only while its own endpoints are ready: the cluster knows before the federation does.
+
 Public, in front of the federation's domain, when there is a view:
 
     case  name                                            has
@@ -27,6 +30,8 @@ Pure; L1 and L3 read `ladder`, which the controllers of the public zone read too
 """
 
 from __future__ import annotations
+
+import msgspec
 
 from feddns import ladder, names, records
 from feddns.ladder import Rung
@@ -113,7 +118,7 @@ def _elsewhere(lookup: Lookup, labels: list[Label], federation: Label) -> Outcom
     lookup.depends.append(("federated", *key))
     view = snapshot.view_of(federation)
     base = _Base(federation, snapshot.federations[federation], labels[-3:-1])
-    scope = ladder.start(view, snapshot.location)
+    scope = ladder.start(view, snapshot.where())
     _record_location(lookup, scope)
     if view is None:
         return _unviewed(lookup, prefix, base, scope)
@@ -121,6 +126,7 @@ def _elsewhere(lookup: Lookup, labels: list[Label], federation: Label) -> Outcom
     if service is None:
         _record(lookup, "federation view", "the federation has no such Service")
         return MISSING
+    service = _judged(lookup, service)
     rungs = ladder.climb(view, service, scope, lookup.settings.when_none_healthy)
     for rung in rungs:
         _record_rung(lookup, view, base, service, rung)
@@ -134,6 +140,20 @@ def _elsewhere(lookup: Lookup, labels: list[Label], federation: Label) -> Outcom
     if prefix or lookup.settings.answer_form == "flattened":
         return _records(lookup, base, service, rungs[-1], prefix)
     return Alias(base.owner(scope), _ttl(lookup, service))
+
+
+def _judged(lookup: Lookup, service: FederatedService) -> FederatedService:
+    """Without the shard of this cluster when it is not ready here."""
+    own = lookup.snapshot.cluster
+    if not own or all(shard.cluster != own for shard in service.shards):
+        return service
+    entry = local.existing(lookup, *service.key)
+    if entry is not None and entry.service is not None and entry.has_ready_endpoint():
+        return service
+    if lookup.recorder is not None:
+        lookup.recorder("own shard", f"{own} has no ready endpoint: it does not count", cluster=own)
+    others = tuple(shard for shard in service.shards if shard.cluster != own)
+    return msgspec.structs.replace(service, shards=others)
 
 
 def _unviewed(lookup: Lookup, prefix: list[Label], base: _Base, scope: Scope) -> Outcome:
@@ -173,6 +193,7 @@ def find_public(lookup: Lookup, labels: list[Label]) -> Outcome:
     scope = view.scopes.get(names.from_labels(labels[count + 1 :]))
     if service is None or scope is None:
         return MISSING
+    service = _judged(lookup, service)
     rung = ladder.rung(view, service, scope, lookup.settings.when_none_healthy)
     base = _Base(federation, snapshot.federations[federation], labels[count - 3 : count - 1])
     _record_rung(lookup, view, base, service, rung)
@@ -266,11 +287,13 @@ def _record_location(lookup: Lookup, start: Scope) -> None:
     if lookup.recorder is None:
         return
     snapshot = lookup.snapshot
-    own = snapshot.location
+    own = snapshot.where()
     if own.region:
         text = f"this cluster is in zone {own.zone or '(unknown)'}, region {own.region}"
     else:
         text = "zone and region of this cluster are unknown: no node has the labels"
+        if snapshot.cluster:
+            text += f", and the federation knows no region of {snapshot.cluster!r}"
     if start != own:
         text += f"; the narrowest rung that has a name is {start.level}"
     lookup.recorder("location", text, nodes=len(snapshot.nodes), start=start.level)
