@@ -9,6 +9,7 @@
     ├── Unanswerable       a message that gets an error reply or silence
     │   ├── Ignored            no reply at all: a response, or too short to have an id
     │   └── ErrorReply         an rcode without an answer: FORMERR, NOTIMP, BADVERS
+    ├── ApiTrouble         a Kubernetes API that cannot be asked now; wait and try again
     └── OperatorNeeded     the machine says no: port in use, no permission, missing folder
 
 Every message names the thing and the way out.  Exceptions of libraries stop at our edge and
@@ -61,6 +62,10 @@ class ErrorReply(Unanswerable):
     def __init__(self, rcode: int, reason: str) -> None:
         super().__init__(reason)
         self.rcode = rcode
+
+
+class ApiTrouble(FeddnsError):
+    """A Kubernetes API gives no answer, or none that can be read; it is asked again."""
 
 
 class OperatorNeeded(FeddnsError):
