@@ -6,7 +6,8 @@
     Namespace v1           services.Namespace    -
     Node v1                topology.Node         -
     Pod v1                 services.Pod          hostNetwork, ended, or still without an address
-    ConfigMap v1           federations           any but the one that names the federations
+    ConfigMap v1           Federations and       any but the one that configures the DNS
+                           Nameservers
 
 Each `to_*` returns the domain object, `Ignored` with a cause for "not used", or raises
 `ObjectRefused`; reasons for parts refused alone are appended to `reasons`.
@@ -21,17 +22,17 @@ from typing import NamedTuple
 
 import msgspec
 
-from feddns import federations, names, topology
+from feddns import federations, names, nameservers, topology
 from feddns.errors import ObjectRefused
 from feddns.federations import Federations
 from feddns.kube import fields
 from feddns.kube.fields import NO_ANNOTATIONS, Lean, Metadata, ServicePort
 from feddns.names import Label
+from feddns.nameservers import Nameservers
 from feddns.services import Endpoint, Kind, Namespace, Pod, Service, Slice
 from feddns.topology import Node
 
-CONFIG_NAMESPACE = "kube-system"
-CONFIG_NAME = "kube-dns"
+CONFIG_MAP = "kube-system/kube-dns"
 CLUSTER_TTL = "federation.feddns.dev/cluster-ttl"
 SERVICE_NAME = "kubernetes.io/service-name"
 _SIZES = {"IPv4": 4, "IPv6": 16}
@@ -330,6 +331,8 @@ def to_pod(resource: PodResource, reasons: list[str]) -> Pod | Ignored:
 
 class ConfigData(msgspec.Struct, frozen=True, gc=False):
     federations: str | None = None
+    stub_domains: str | None = msgspec.field(default=None, name="stubDomains")
+    upstream_nameservers: str | None = msgspec.field(default=None, name="upstreamNameservers")
 
 
 class ConfigMapResource(Lean):
@@ -337,19 +340,20 @@ class ConfigMapResource(Lean):
     data: ConfigData | None = None
 
 
-def to_federations(
-    resource: ConfigMapResource,
-    reasons: list[str],
-    *,
-    namespace: str = CONFIG_NAMESPACE,
-    name: str = CONFIG_NAME,
-) -> Federations | Ignored:
-    """The federations of the ConfigMap `namespace`/`name`; any other is not for us."""
+_NO_DATA = ConfigData()
+
+
+def to_configuration(
+    resource: ConfigMapResource, reasons: list[str], *, config_map: str = CONFIG_MAP
+) -> tuple[Federations, Nameservers] | Ignored:
+    """What the ConfigMap `config_map` (NAMESPACE/NAME) says; any other is not for us."""
     metadata = resource.metadata
-    if (metadata.namespace or fields.DEFAULT_NAMESPACE, metadata.name) != (namespace, name):
+    if f"{metadata.namespace or fields.DEFAULT_NAMESPACE}/{metadata.name}" != config_map:
         return Ignored("ConfigMap")
-    value = (resource.data.federations if resource.data else None) or ""
-    found, refused = federations.parse(value)
+    data = resource.data or _NO_DATA
+    found, refused = federations.parse(data.federations or "")
+    forwarding, others = nameservers.parse(data.stub_domains or "", data.upstream_nameservers or "")
     owner = fields.title("ConfigMap", metadata)
     reasons.extend(f"{owner}: data.federations: {reason}" for reason in refused)
-    return found
+    reasons.extend(f"{owner}: data.{reason}" for reason in others)
+    return found, forwarding

@@ -44,6 +44,9 @@ class Annotations(msgspec.Struct, frozen=True, gc=False):
     service_ingresses: str | None = msgspec.field(
         default=None, name="federation.kubernetes.io/service-ingresses"
     )
+    triggered: str | None = msgspec.field(
+        default=None, name="endpoints.kubernetes.io/last-change-trigger-time"
+    )
 
 
 NO_ANNOTATIONS = Annotations()
@@ -55,6 +58,7 @@ class Metadata(Lean):
     name: str = ""
     namespace: str | None = None
     resource_version: str | None = None
+    uid: str | None = None
     annotations: Annotations | None = None
 
 
@@ -93,12 +97,12 @@ def label(owner: str, field: str, value: str) -> Label:
 
 def namespace(owner: str, value: str | None) -> Label:
     """The namespace as a label; the one called `default` when none is given."""
-    known = _namespace(value or DEFAULT_NAMESPACE)
+    known = shared_namespace(value or DEFAULT_NAMESPACE)
     return known if known else label(owner, "metadata.namespace", value or DEFAULT_NAMESPACE)
 
 
 @lru_cache(4096)
-def _namespace(value: str) -> Label | None:
+def shared_namespace(value: str) -> Label | None:
     """One bytes object for all objects of a namespace; None when it is no label."""
     octets = value.lower().encode("utf-8", "replace")
     return octets if names.is_dns_label(octets) else None

@@ -29,9 +29,11 @@ from typing import NamedTuple
 
 from feddns.errors import OperatorNeeded
 from feddns.events import Event
+from feddns.inventory import Counts, Refusal
+from feddns.kube.cluster import CONFIG_MAP
 from feddns.kube.resources import Role
 from feddns.manifests import scanning
-from feddns.manifests.objects import Counts, FileTable, Refusal
+from feddns.manifests.objects import FileTable
 from feddns.manifests.scanning import Inode, Tree
 from feddns.manifests.watching import Parent, Watcher
 
@@ -51,11 +53,15 @@ class Loader:
     """The folders of both roles as one source of events."""
 
     def __init__(
-        self, folders: Mapping[Role, Sequence[str | Path]], unwanted: Collection[str] = ()
+        self,
+        folders: Mapping[Role, Sequence[str | Path]],
+        unwanted: Collection[str] = (),
+        config_map: str = CONFIG_MAP,
     ) -> None:
         """`unwanted`: kinds of the cluster that are passed over although feddns knows them."""
         self.tables = {
-            role: FileTable(role, unwanted if role is Role.CLUSTER else ()) for role in folders
+            role: FileTable(role, unwanted if role is Role.CLUSTER else (), config_map)
+            for role in folders
         }
         self._roots = [Root(str(path), role) for role, paths in folders.items() for path in paths]
         self._trees: dict[Root, Tree] = dict.fromkeys(self._roots, scanning.NOTHING)

@@ -11,6 +11,8 @@
           key (a slice of another service now)
     7     an object is twice in one file            the later one counts
 
+A ConfigMap means two things, each of which is kept under an identity of its own.
+
 A file costs what is in that file; the others are not looked at.  Only domain objects are kept.
 
 Pure.  Called by `manifests.folder` and `feddns check`.
@@ -20,34 +22,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Generator, Iterable, Iterator
-from typing import NamedTuple
 
 import msgspec
 
 from feddns.errors import DocumentRefused
 from feddns.events import Event, Gone, Object, Put
+from feddns.inventory import Counts, Refusal
 from feddns.kube import resources
+from feddns.kube.cluster import CONFIG_MAP
 from feddns.kube.resources import Role
 from feddns.manifests import documents
 
-
-class Refusal(NamedTuple):
-    """Something in a file that does not count, and why.  `line` is 0 when it is not known."""
-
-    path: str
-    line: int
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.reason}"
-
-
-class Counts(NamedTuple):
-    """For metrics and `feddns check`: how many of what."""
-
-    objects: dict[str, int]
-    ignored: dict[str, int]
-    refused: int
+_SECOND = " (nameservers)"
+"""What the identity of a ConfigMap's second object ends with; no name has a space."""
 
 
 class _File(msgspec.Struct):
@@ -70,9 +57,12 @@ class _Reading(msgspec.Struct):
 class FileTable:
     """The objects of all files of one role (`cluster` or `federation`)."""
 
-    def __init__(self, role: Role, unwanted: Collection[str] = ()) -> None:
+    def __init__(
+        self, role: Role, unwanted: Collection[str] = (), config_map: str = CONFIG_MAP
+    ) -> None:
         """`unwanted`: kinds that are passed over although feddns knows them."""
         self.role = role
+        self._config_map = config_map
         self._unwanted = frozenset(unwanted)
         self._files: dict[str, _File] = {}
         self._objects: dict[str, Object] = {}
@@ -146,17 +136,17 @@ class FileTable:
             if document.head.kind in self._unwanted:
                 reading.ignored[document.head.kind] += 1
                 continue
-            outcome = resources.read(document.raw, self.role, document.head)
+            outcome = resources.read(document.raw, self.role, document.head, self._config_map)
             if outcome.reasons:
                 reading.refusals.extend(
                     Refusal(path, document.line, reason) for reason in outcome.reasons
                 )
             if outcome.refused:
-                reading.kept.add(outcome.identity)
+                reading.kept.update((outcome.identity, outcome.identity + _SECOND))
             elif outcome.ignored:
                 reading.ignored[outcome.ignored] += 1
-            for thing in outcome.objects:
-                reading.objects[outcome.identity] = thing
+            for thing, part in zip(outcome.objects, ("", _SECOND), strict=False):
+                reading.objects[outcome.identity + part] = thing
 
     # --- differences -----------------------------------------------------------------------------
 
@@ -244,6 +234,7 @@ class FileTable:
         return [
             Refusal(path, 0, f"{identity}: it is also in {max(shared)}, which counts")
             for identity, shared in self._shared.items()
+            if not identity.endswith(_SECOND)
             for path in sorted(shared)[:-1]
         ]
 

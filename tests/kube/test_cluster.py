@@ -15,6 +15,7 @@ from feddns.events import Object
 from feddns.federations import Federation, Federations
 from feddns.kube import fields, resources
 from feddns.kube.resources import Outcome, Role
+from feddns.nameservers import Nameservers, StubDomain
 from feddns.services import Endpoint, Kind, Namespace, Pod, Port, Service, Slice
 from feddns.topology import Node
 
@@ -338,15 +339,40 @@ def test_a_pod_that_does_not_count(parts: Any, cause: str) -> None:
 def test_config_map() -> None:
     metadata = {"name": "kube-dns", "namespace": "kube-system"}
     found = Federations((Federation(b"fellowship", names.parse("example.com")),))
-    data = {"federations": "fellowship=example.com", "stubDomains": "{}"}
-    assert only(read("ConfigMap", metadata=metadata, data=data)) == found
-    assert only(read("ConfigMap", metadata=metadata, data=None)) == Federations()
-    assert only(read("ConfigMap", metadata=metadata, data={})) == Federations()
-    outcome = read("ConfigMap", metadata=metadata, data={"federations": "fellowship=example.com,b"})
-    assert outcome.objects == (found,)
-    assert outcome.reasons[0].startswith(
+    stubs = Nameservers((StubDomain(names.parse("corp.example"), ("192.0.2.1:53",)),))
+    data = {
+        "federations": "fellowship=example.com",
+        "stubDomains": '{"corp.example": ["192.0.2.1"]}',
+    }
+    nothing = (Federations(), Nameservers())
+    assert read("ConfigMap", metadata=metadata, data=data).objects == (found, stubs)
+    assert read("ConfigMap", metadata=metadata, data=None).objects == nothing
+    assert read("ConfigMap", metadata=metadata, data={}).objects == nothing
+    bad = {"federations": "fellowship=example.com,b", "upstreamNameservers": "192.0.2.1"}
+    outcome = read("ConfigMap", metadata=metadata, data=bad)
+    assert outcome.objects == (found, Nameservers())
+    first, second = outcome.reasons
+    assert first.startswith(
         "ConfigMap kube-system/kube-dns: data.federations: federations item 'b'"
     )
+    assert second.startswith("ConfigMap kube-system/kube-dns: data.upstreamNameservers: ")
+
+
+def test_the_name_of_the_config_map_is_a_setting() -> None:
+    raw = json.dumps(
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "dns", "namespace": "mine"},
+            "data": {"federations": "a=b.example"},
+        }
+    ).encode()
+    outcome = resources.read(raw, Role.CLUSTER, config_map="mine/dns")
+    assert outcome.objects == (
+        Federations((Federation(b"a", names.parse("b.example")),)),
+        Nameservers(),
+    )
+    assert resources.read(raw, Role.CLUSTER).ignored == "ConfigMap"
 
 
 @pytest.mark.parametrize("place", [("kube-system", "coredns"), ("default", "kube-dns")])

@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feddns.events import Event, Gone, Put
+from feddns.inventory import Refusal
 from feddns.kube.resources import Role
-from feddns.manifests.objects import FileTable, Refusal
+from feddns.manifests.objects import FileTable
+from feddns.nameservers import Nameservers
 
 
 def service(name: str, address: str = "192.0.2.1", version: str = "v1") -> str:
@@ -36,6 +38,13 @@ def told(events: list[Event]) -> list[str]:
         addresses = [".".join(map(str, a)) for a in getattr(thing, "addresses", ())]
         found.append(" ".join(["-" + key] if isinstance(event, Gone) else ["+" + key, *addresses]))
     return found
+
+
+def configuration(name: str, federations: str, upstream: str = "") -> bytes:
+    return (
+        f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: kube-system}}\n"
+        f"data: {{federations: '{federations}', upstreamNameservers: '{upstream}'}}\n"
+    ).encode()
 
 
 class Table(FileTable):
@@ -231,3 +240,26 @@ def test_unwanted_kinds_are_passed_over_and_counted():
     )
     assert table.update("a.yaml", pod) == []
     assert table.counts().ignored == {"Pod": 1}
+
+
+def test_a_config_map_means_two_things() -> None:
+    table = FileTable(Role.CLUSTER)
+    both = configuration("kube-dns", "a=b.example", '["192.0.2.8"]')
+    kinds = [type(event.object).__name__ for event in table.update("a", both)]  # type: ignore[union-attr]
+    assert kinds == ["Federations", "Nameservers"]
+    (event,) = table.update("a", configuration("kube-dns", "a=b.example"))
+    assert event == Put(Nameservers())
+    table.update("b", both)
+    assert len(table.warnings()) == 1
+    broken = both.replace(b"data: {", b"data: {stubDomains: 7, ")
+    assert table.update("b", broken) == []
+    assert len(list(table.objects())) == 2
+    table.update("b", None)
+    assert {type(event) for event in table.update("a", None)} == {Gone}
+    assert list(table.objects()) == []
+
+
+def test_the_name_of_the_config_map_is_a_setting() -> None:
+    table = FileTable(Role.CLUSTER, config_map="kube-system/mine")
+    assert table.update("a", configuration("kube-dns", "a=b.example")) == []
+    assert len(table.update("b", configuration("mine", "a=b.example"))) == 2

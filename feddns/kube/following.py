@@ -1,0 +1,312 @@
+"""The API of one cluster, or of the federation, as a source of events.
+
+    role          followed                                             the first `Synced` needs
+    CLUSTER       services, endpointslices, pods for verified names    all of them
+                  namespaces, nodes, the ConfigMap                     unless forbidden or absent
+    FEDERATION    services, clusters                                   all of them
+
+    source = following.ApiSource(settings, Role.CLUSTER)
+    await source.run(emit)        # for ever; a list of events is one step
+
+Each resource has its informer and its connection.  When services or endpointslices have had no
+live watch for 10 seconds the cluster is `Stale`, until they have one again.  What is refused is a
+log line and a Warning Event on the object (decisions.md 10).
+
+I/O.  Called by `app.sources`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import msgspec
+
+from feddns.config import Settings
+from feddns.errors import ApiTrouble, OperatorNeeded
+from feddns.events import Event, Object, Stale, Synced
+from feddns.federations import Federations
+from feddns.inventory import Counts, InformerState, Refusal
+from feddns.kube import resources
+from feddns.kube.client import Connection, Sink
+from feddns.kube.credentials import Credentials
+from feddns.kube.informer import Abilities, Informer, Note, Resource
+from feddns.kube.resources import Role
+from feddns.kube.table import Table
+from feddns.kube.telling import Teller
+from feddns.nameservers import Nameservers
+from feddns.services import FederatedService, Namespace, Pod, Service, Slice
+from feddns.topology import Cluster, Node
+
+log = logging.getLogger("feddns.kube")
+
+STALE_AFTER = 10.0
+_TICK = 1.0
+_SAME_TROUBLE = 10.0
+"""Seconds in which one line says it for all resources of the API."""
+
+Emit = Callable[[list[Event]], None]
+
+_DISCOVERY = "discovery.k8s.io/v1"
+_FEDERATION = "federation.feddns.dev/v1beta1"
+_decode = msgspec.msgpack.Decoder(Object).decode
+
+
+class ApiSource:
+    """See the module's docstring."""
+
+    def __init__(self, settings: Settings, role: Role) -> None:
+        if role is Role.CLUSTER:
+            self._credentials = Credentials(settings.kubeconfig, settings.context)
+        else:
+            self._credentials = Credentials(
+                settings.federation_kubeconfig, settings.federation_context
+            )
+        self.role = role
+        self.title = f"{role.value} API ({self._credentials.where})"
+        self.synced = False
+        self._informers = _informers(settings, role)
+        self._by_type = {kind: found for found, kinds in self._informers for kind in kinds}
+        self._essential, self._optional = _parts(self._informers, role)
+        self._teller = Teller(self._credentials, self.title)
+        self._is_stale = False
+        self._emit: Emit = lambda events: None
+        self._said: dict[str, float] = {}
+
+    def check(self) -> None:
+        """Raises `OperatorNeeded` when the kubeconfig or the service account cannot be used."""
+        self._credentials.check()
+
+    def restore(self, objects: Iterable[Object | msgspec.Raw | bytes]) -> None:
+        """What was known before: it stays until a whole list is without it."""
+        for given in objects:
+            thing = _decode(given) if isinstance(given, bytes | msgspec.Raw) else given
+            informer = self._by_type.get(type(thing))
+            if informer is not None:
+                informer.table.restore(thing)
+        self._is_stale = self.role is Role.CLUSTER
+
+    async def run(self, emit: Emit) -> None:
+        """Tell everything, then every change, for ever."""
+        self._emit = emit
+        async with asyncio.TaskGroup() as group:
+            for informer, _ in self._informers:
+                group.create_task(self._follow(informer))
+            group.create_task(self._teller.run())
+
+    # --- one resource ----------------------------------------------------------------------------
+
+    async def _follow(self, informer: Informer) -> None:
+        connection = Connection(self._credentials)
+        clock = asyncio.get_running_loop().time
+        sink = Sink(
+            lambda: self._accept(informer, clock()),
+            lambda data: self._take(informer, connection, informer.data(data, clock())),
+        )
+        ticking = asyncio.get_running_loop().create_task(self._tick(informer, connection))
+        try:
+            while True:
+                await asyncio.sleep(max(0.0, informer.due - clock()))
+                request = informer.request(clock(), random.random())
+                try:
+                    answer = await connection.ask("GET", request.target, sink)
+                except (ApiTrouble, OperatorNeeded) as trouble:
+                    informer.failed(str(trouble), clock())
+                    self._pass(informer, [])
+                    continue
+                if 200 <= answer.status < 300:
+                    self._pass(informer, informer.ended(clock()))
+                else:
+                    message = _message(answer.body)
+                    informer.refused(answer.status, message, answer.retry_after, clock())
+                    self._pass(informer, [])
+        finally:
+            ticking.cancel()
+            connection.close()
+
+    async def _tick(self, informer: Informer, connection: Connection) -> None:
+        """Cut what is silent; say when the cluster is not followed."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            await asyncio.sleep(_TICK)
+            if connection.is_asking and informer.is_silent(clock()):
+                connection.close("nothing came any more; the connection is made anew")
+            self._judge()
+
+    def _accept(self, informer: Informer, now: float) -> None:
+        informer.accepted(now)
+        self._judge()
+
+    def _take(self, informer: Informer, connection: Connection, events: list[Event]) -> None:
+        if informer.cut:
+            connection.close()
+        self._pass(informer, events)
+
+    def _pass(self, informer: Informer, events: list[Event]) -> None:
+        """Give events on, and say what is to be said."""
+        if informer.notes or informer.table.reports:
+            self._tell(informer)
+        if not self.synced and self._is_whole():
+            self.synced = True
+            events.append(Synced(federation=self.role is Role.FEDERATION))
+        if events:
+            self._emit(events)
+        if self._is_stale:
+            self._judge()
+
+    # --- the whole -------------------------------------------------------------------------------
+
+    def _is_whole(self) -> bool:
+        return all(informer.is_complete for informer in self._essential) and all(
+            informer.is_complete or informer.is_forbidden or informer.is_absent
+            for informer in self._optional
+        )
+
+    def _judge(self) -> None:
+        """Whether the cluster is followed, and an event when that has changed."""
+        if not self.synced or self.role is not Role.CLUSTER:
+            return
+        lost = [one.unfollowed for one in self._essential if not one.is_followed]
+        if not lost:
+            if self._is_stale:
+                self._is_stale = False
+                self._emit([Stale(0.0)])
+        elif not self._is_stale:
+            silent = asyncio.get_running_loop().time() - min(lost)
+            if silent > STALE_AFTER:
+                self._is_stale = True
+                self._emit([Stale(time.time() - silent)])
+
+    # --- what is told ----------------------------------------------------------------------------
+
+    def _tell(self, informer: Informer) -> None:
+        for note in informer.notes:
+            self._say(informer, note)
+        informer.notes.clear()
+        for report in informer.table.reports:
+            for reason in report.reasons:
+                log.warning("%s: %s", self.title, reason)
+            kind = informer.table.kind
+            self._teller.tell(informer.resource.api_version, kind, report)
+        informer.table.reports.clear()
+
+    def _say(self, informer: Informer, note: Note) -> None:
+        level = logging.WARNING if note.is_warning else logging.INFO
+        if not note.is_general:
+            log.log(level, "%s: %s: %s", self.title, informer.resource.plural, note.text)
+            return
+        now = time.monotonic()
+        if now - self._said.get(note.text, -_SAME_TROUBLE) >= _SAME_TROUBLE:
+            log.log(level, "%s: %s", self.title, note.text)
+        self._said = {text: at for text, at in self._said.items() if now - at < _SAME_TROUBLE}
+        self._said[note.text] = now
+
+    # --- what is there ---------------------------------------------------------------------------
+
+    def objects(self) -> Iterator[msgspec.Raw]:
+        """All objects in force, as the msgpack that they are kept as."""
+        for informer, _ in self._informers:
+            yield from map(msgspec.Raw, informer.table.objects())
+
+    def refusals(self) -> list[Refusal]:
+        """What does not count now, and why."""
+        return [
+            Refusal("", 0, reason)
+            for informer, _ in self._informers
+            for reason in informer.table.refusals()
+        ]
+
+    def counts(self) -> Mapping[Role, Counts]:
+        """For metrics: how many of what."""
+        objects: Counter[str] = Counter()
+        ignored: Counter[str] = Counter()
+        for informer, _ in self._informers:
+            objects.update(informer.table.counts)
+            ignored.update(informer.table.ignored)
+        return {self.role: Counts(dict(+objects), dict(ignored), len(self.refusals()))}
+
+    def states(self) -> list[InformerState]:
+        """How each resource is followed."""
+        ahead = time.time() - time.monotonic()
+        return [
+            InformerState(
+                source=self.role.value,
+                resource=informer.resource.plural,
+                phase=informer.phase,
+                since=_unix(informer.since, ahead),
+                objects=len(informer.table),
+                last_event=_unix(informer.last_event, ahead),
+                last_bookmark=_unix(informer.last_bookmark, ahead),
+                resource_version=informer.version,
+                lists=informer.lists,
+                watches=informer.watches,
+                errors=dict(informer.errors),
+                last_error=informer.last_error,
+            )
+            for informer, _ in self._informers
+        ]
+
+
+def _unix(at: float, ahead: float) -> float:
+    """The loop's clock is the monotonic one."""
+    return at + ahead if at else 0.0
+
+
+class _Status(msgspec.Struct):
+    message: str = ""
+
+
+def _message(body: bytes) -> str:
+    """What the server says: the message of a Status, or the beginning of whatever else it sent."""
+    try:
+        text = msgspec.json.decode(body, type=_Status).message
+    except (msgspec.DecodeError, UnicodeError):
+        text = body[:200].decode("utf-8", "replace")
+    return " ".join(text.split())
+
+
+# --- which resources -----------------------------------------------------------------------------
+
+_Informers = list[tuple[Informer, tuple[type, ...]]]
+"""Each informer and the types of objects that it gives."""
+
+
+def _informers(settings: Settings, role: Role) -> _Informers:
+    abilities = Abilities()
+    kinds = resources.kinds(settings.config_map)[role]
+    served = settings.namespaces if role is Role.CLUSTER else ()
+
+    def make(version: str, kind: str, plural: str, *types: type, place: str = "/") -> None:
+        namespace, _, name = place.partition("/")
+        filtered = served if types[0] in (Service, Slice, Pod) else ()
+        table = Table(kinds[version, kind], filtered)
+        resource = Resource(version, plural, namespace, name)
+        made.append((Informer(resource, table, abilities), types))
+
+    made: _Informers = []
+    if role is Role.FEDERATION:
+        make("v1", "Service", "services", FederatedService)
+        make(_FEDERATION, "Cluster", "clusters", Cluster)
+        return made
+    make("v1", "Service", "services", Service)
+    make(_DISCOVERY, "EndpointSlice", "endpointslices", Slice)
+    if settings.pods == "verified":
+        make("v1", "Pod", "pods", Pod)
+    make("v1", "Namespace", "namespaces", Namespace)
+    make("v1", "Node", "nodes", Node)
+    place = settings.config_map
+    make("v1", "ConfigMap", "configmaps", Federations, Nameservers, place=place)
+    return made
+
+
+def _parts(informers: _Informers, role: Role) -> tuple[list[Informer], list[Informer]]:
+    """Those that nothing can be answered without, and the others."""
+    optional = ("namespaces", "nodes", "configmaps")
+    both: tuple[list[Informer], list[Informer]] = [], []
+    for informer, _ in informers:
+        both[informer.resource.plural in optional].append(informer)
+    return both
