@@ -3,7 +3,7 @@
     stage                     outcome
     1 the type or class       REFUSED: class other than IN, AXFR, IXFR; NOTIMP: other meta types
     2 the zone of the name    none: REFUSED
-    3 not synced yet          SERVFAIL with EDE 14, never NXDOMAIN
+    3 not synced yet          SERVFAIL with EDE 14, never NXDOMAIN; the same when stale for too long
     4 what the zone has       Data · NODATA · MISSING (NXDOMAIN)
     5 an alias                CNAME, then 2 to 4 for its target, unless CNAME or ANY was asked;
                               a target outside ends the answer, a loop too, as does the 16th step
@@ -70,18 +70,28 @@ _HINFO = b"\x07RFC8482\x00"
 
 
 class Answer(msgspec.Struct, gc=False):
-    """What the reply says.  `soa` is the zone whose SOA goes into the authority section."""
+    """What the reply says.  `soa` is the zone whose SOA goes into the authority section.
+
+    `outside`: the name at which it leaves our zones, for who forwards; `home` the zone of the name
+    that was asked, if that is a federated one whose public name only others know.
+    """
 
     rcode: int
     answers: Sequence[RRset] = ()
     soa: Zone | None = None
     additional: Sequence[RRset] = ()
     error: edns.ExtendedError | None = None
+    outside: Name | None = None
+    home: Zone | None = None
 
 
 _NOT_READY = Answer(
     SERVFAIL,
     error=edns.ExtendedError(edns.NOT_READY, "the objects of this cluster are not read yet"),
+)
+_EXPIRED = Answer(
+    SERVFAIL,
+    error=edns.ExtendedError(edns.NOT_READY, "the objects are older than --max-stale allows"),
 )
 _TOO_LONG = Answer(
     SERVFAIL, error=edns.ExtendedError(edns.OTHER, "a name of the answer would be over 255 octets")
@@ -108,14 +118,14 @@ def answer(
     if zone is None:
         if recorder is not None:
             recorder("zone", "none of this server's", name=names.format(query.name))
-        return _NOT_OURS
+        return msgspec.structs.replace(_NOT_OURS, outside=query.name)
     if not snapshot.synced:
-        return _NOT_READY
+        return _EXPIRED if snapshot.expired else _NOT_READY
     lookup = Lookup(zones.settings, snapshot, query.name, kind, depends, recorder)
     try:
         outcome = _outcome(zone, lookup, query.offsets, depth)
         if isinstance(outcome, Alias):
-            return _follow(zones, lookup, outcome)
+            return _follow(zones, lookup, outcome, zone)
     except NameRefused:
         return _TOO_LONG
     if outcome is MISSING:
@@ -124,10 +134,10 @@ def answer(
         return Answer(NOERROR, (), zone)
     if isinstance(outcome, Data):
         return Answer(NOERROR, (outcome.rrset,), None, outcome.additional)
-    return _NOT_OURS
+    return msgspec.structs.replace(_NOT_OURS, outside=query.name)
 
 
-def _follow(zones: Zones, lookup: Lookup, alias: Alias) -> Answer:
+def _follow(zones: Zones, lookup: Lookup, alias: Alias, home: Zone) -> Answer:
     """Stage 5: the CNAMEs from `lookup.name` on, and what is at their end."""
     chain: list[RRset] = []
     seen = {lookup.name}
@@ -143,16 +153,29 @@ def _follow(zones: Zones, lookup: Lookup, alias: Alias) -> Answer:
         if zone is None:
             if lookup.recorder is not None:
                 lookup.recorder("zone", "none of this server's", name=names.format(name))
-            return Answer(NOERROR, chain)
+            return _leaving(lookup, chain, name, home)
         outcome = _outcome(zone, lookup, offsets, depth)
         if isinstance(outcome, Alias):
             alias = outcome
         elif isinstance(outcome, Data):
             return Answer(NOERROR, [*chain, outcome.rrset], None, outcome.additional)
         elif outcome is ELSEWHERE:
-            return Answer(NOERROR, chain)
+            return _leaving(lookup, chain, name, home)
         else:
             return Answer(NXDOMAIN if outcome is MISSING else NOERROR, chain, zone)
+
+
+def _leaving(lookup: Lookup, chain: list[RRset], name: Name, home: Zone) -> Answer:
+    """A chain that goes on outside; whether it is a federated name's without a view."""
+    snapshot = lookup.snapshot
+    unviewed = any(
+        isinstance(dependency, tuple) and dependency[0] == "federated"
+        for dependency in lookup.depends
+    ) and any(
+        snapshot.view_of(federation) is None and names.is_under(name, domain)
+        for federation, domain in snapshot.federations.items()
+    )
+    return Answer(NOERROR, chain, outside=name, home=home if unviewed else None)
 
 
 def _outcome(zone: Zone, lookup: Lookup, offsets: list[int], depth: int) -> Outcome:

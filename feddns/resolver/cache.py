@@ -8,11 +8,14 @@ An answer is let in when its question comes the second time within a while (a sm
 hashes remembers): a flood of random names, spellings or cookies pushes out nothing.  When the
 budget is spent all answers are let go at once, and what is asked is back one question later.
 
+What came from upstream has an end besides: `sweep` takes it out when its time is over.
+
 Nothing here reads a clock or a socket.  `udp` looks into `ready` itself; `responder` fills.
 """
 
 from __future__ import annotations
 
+import heapq
 import itertools
 from array import array
 from collections.abc import Iterator
@@ -75,6 +78,14 @@ class Cache:
         self._budget = budget
         self._keys: dict[Dependency, list[bytes]] = {}
         self._heard = array("q", [0]) * (_PLACES + 1)
+        self._ends: list[tuple[float, int, bytes, tuple[Answers, int], int]] = []
+        self._serial = itertools.count()
+
+    def allow(self, budget: int, *, give_up: bool) -> None:
+        """Another budget from now on; `give_up` empties it."""
+        self._budget = budget
+        if give_up or self.bytes > budget:
+            self._clear()
 
     def knock(self, key: bytes) -> bool:
         """Whether the question was asked before, as far as is remembered.
@@ -91,9 +102,10 @@ class Cache:
         return False
 
     def put(
-        self, key: bytes, entry: tuple[Answers, int], cost: int, depends: list[Dependency]
-    ) -> None:
-        """Keep an answer until one of what it depends on is touched."""
+        self, key: bytes, entry: tuple[Answers, int], cost: int, depends: list[Dependency],
+        expires: float | None = None,
+    ) -> None:  # fmt: skip
+        """Keep an answer until one of what it depends on is touched, or until `expires`."""
         if len(key) > LONGEST_KEY:
             return
         if self.bytes + cost > self._budget:
@@ -104,6 +116,19 @@ class Cache:
         self.bytes += cost
         for dependency in depends:
             self._keys.setdefault(dependency, []).append(key)
+        if expires is not None:
+            # Without dependencies no list holds the key any more once the answer is taken out.
+            back = 0 if depends else cost
+            heapq.heappush(self._ends, (expires, next(self._serial), key, entry, back))
+
+    def sweep(self, now: float) -> None:
+        """Drop what has expired."""
+        ends = self._ends
+        while ends and ends[0][0] <= now:
+            _, _, key, entry, back = heapq.heappop(ends)
+            if self.ready.get(key) is entry:
+                del self.ready[key]
+            self.bytes -= back
 
     def forget(self, dependencies: set[Dependency]) -> None:
         """Drop every answer that was made from one of these."""
@@ -117,4 +142,5 @@ class Cache:
     def _clear(self) -> None:
         self.ready.clear()
         self._keys.clear()
+        self._ends.clear()
         self.bytes = 0

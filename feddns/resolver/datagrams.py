@@ -17,6 +17,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import socket
+import struct
 from typing import Any
 
 SLOT = 4096
@@ -79,6 +80,8 @@ class Batch:
         self._zeros = memoryview(bytes(4 * BATCH)).cast("I")
         index = (16 + (0 if bound.family == socket.AF_INET else 16)) // 4
         self._interfaces = memoryview(self._controls).cast("I")[index :: _CONTROL // 4]
+        form = "4xI24x" if bound.family == socket.AF_INET else "8xQQ8x"
+        self._addresses = struct.Struct(">" + form * BATCH)
         size = 32 if bound.family == socket.AF_INET else 40
         if self._controls_on:
             self.tx.control_sizes[:] = memoryview(_words(*[size] * BATCH)).cast("B").cast("Q")
@@ -109,6 +112,40 @@ class Batch:
             lost += 1
             start += 1
         return lost
+
+    def prefixes(self, bits: int, count: int) -> list[int]:
+        """The first `bits` of the address of who sent each of the first `count` messages."""
+        words = self._addresses.unpack_from(self._peers)
+        if self._family == socket.AF_INET:
+            return [word >> 32 - bits for word in words[:count]]
+        high = words[: 2 * count : 2]
+        if bits <= 64:
+            return [word >> 64 - bits for word in high]
+        low = words[1 : 2 * count : 2]
+        return [(a << 64 | b) >> 128 - bits for a, b in zip(high, low, strict=True)]
+
+    def address(self, i: int) -> bytes:
+        """The packed address of who sent message `i`."""
+        start, size = (4, 4) if self._family == socket.AF_INET else (8, 16)
+        return bytes(self._peers[_PEER * i + start : _PEER * i + start + size])
+
+    def envelope(self, i: int) -> bytes:
+        """Who sent message `i`, and to which of our addresses, for a reply at a later time."""
+        peer, control = _PEER * i, _CONTROL * i
+        return bytes(
+            self._peers[peer : peer + _PEER] + self._controls[control : control + _CONTROL]
+        )
+
+    def post(self, descriptor: int, envelope: bytes, reply: bytes) -> int:
+        """Send one reply to who is named on the envelope; 1 when it could not be sent.
+
+        Not between `receive` and `send`: the first slot is used for it.
+        """
+        self._peers[:_PEER] = envelope[:_PEER]
+        self._controls[:_CONTROL] = envelope[_PEER:]
+        self.slots[: len(reply)] = reply
+        self.reply_lengths[0] = len(reply)
+        return self.send(descriptor, 0, 1)
 
     def peer(self, i: int) -> tuple[str, int]:
         """Address and port of who sent message `i`."""

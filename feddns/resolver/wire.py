@@ -19,6 +19,7 @@ Pure; every read of bytes from outside is in this file and in `edns`.  Called by
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -32,6 +33,9 @@ from feddns.resolver import edns
 
 QR, AA, TC, RD, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0010
 OPCODE = 0x7800
+NO_QUERY = 0xF8
+"""QR and opcode in the third octet of a message."""
+
 POINTER = 0xC000
 HEAD = 10
 """Octets of a header without its id."""
@@ -114,6 +118,15 @@ def read_query(message: bytes) -> Query:
     )  # fmt: skip
 
 
+def end_of_question(message: bytes) -> int:
+    """Where the first question ends, without a look at its name; perhaps behind the message."""
+    size = len(message)
+    position = 12
+    while position < size and (length := message[position]):
+        position += length + 1
+    return position + 5
+
+
 def _read_additional(message: bytes, position: int, count: int) -> edns.Offer | None:
     size = len(message)
     offer = None
@@ -153,6 +166,27 @@ def write_error(message: bytes, rcode: int) -> bytes:
     """A bare header with `rcode`: never longer than what it answers."""
     ident, flags = struct.unpack_from("!HH", message)
     return _HEADER.pack(ident, QR | flags & (OPCODE | RD) | rcode, 0, 0, 0, 0)
+
+
+def write_empty(message: bytes, flags: int, opt: bytes) -> bytes | None:
+    """A reply to a question that was hardly looked at: header, question, `opt` if OPT was sent.
+
+    Never longer than what it answers but for `opt`; None for what is no question.
+    """
+    if len(message) < 12 or message[2] & NO_QUERY or message[4] or message[5] > 1:
+        return None
+    end = end_of_question(message) if message[5] else 12
+    if end > len(message):
+        return None
+    if not message[11]:
+        opt = b""
+    copied = message[2] << 8 & RD | message[3] & CD
+    return message[:2] + _empty_head(flags | copied, message[5], opt) + message[12:end] + opt
+
+
+@functools.lru_cache(maxsize=64)
+def _empty_head(flags: int, questions: int, opt: bytes) -> bytes:
+    return _COUNTS.pack(QR | flags, questions, 0, 0, 1 if opt else 0)
 
 
 def negative_head(query: Query, rcode: int, edns: bool) -> bytes:

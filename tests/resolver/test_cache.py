@@ -127,3 +127,53 @@ def test_lists_of_what_depends_do_not_grow_for_ever() -> None:
 def test_cost_counts_every_order_that_is_kept() -> None:
     assert cache.cost(b"key", reply(4)) - cache.cost(b"key", reply(0)) > 3 * 18
     assert cache.cost(b"longer key", reply(0)) - cache.cost(b"key", reply(0)) == 7
+
+
+# --- ends ---------------------------------------------------------------------------------------
+
+
+def test_what_has_an_end_is_swept() -> None:
+    made = Cache(1000)
+    made.put(b"1", entry(), 100, [], 10.0)
+    made.put(b"2", entry(), 100, [], 5.0)
+    made.put(b"3", entry(), 100, [("a",)])
+    made.sweep(4.9)
+    assert len(made.ready) == 3
+    made.sweep(5.0)
+    assert list(made.ready) == [b"1", b"3"]
+    assert made.bytes == 200
+    made.sweep(99.0)
+    assert (list(made.ready), made.bytes) == ([b"3"], 100)
+
+
+def test_an_end_is_that_of_its_own_answer_only() -> None:
+    made = Cache(1000)
+    made.put(b"1", entry(), 100, [("a",)], 5.0)
+    made.forget({("a",)})
+    made.put(b"1", entry(), 100, [("a",)], 10.0)
+    made.sweep(5.0)
+    assert list(made.ready) == [b"1"]
+    made.sweep(10.0)
+    assert not made.ready
+
+
+def test_nothing_is_left_to_sweep_after_everything_was_forgotten() -> None:
+    made = Cache(1000)
+    for number in range(50):
+        made.put(b"%d" % number, entry(), 100, [], 5.0)
+    made.forget({EVERYTHING})
+    made.sweep(9.0)
+    assert made.bytes == 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 60), st.integers(0, 9)), max_size=60))
+def test_bytes_without_dependencies_are_exact(steps: list[tuple[int, int, int]]) -> None:
+    made = Cache(200)
+    held: dict[bytes, int] = {}
+    for number, cost, now in steps:
+        key = b"%d" % number
+        made.sweep(float(now))
+        if key not in made.ready:
+            made.put(key, entry(), cost, [], float(now + 1))
+            held[key] = cost
+        assert made.bytes == sum(held[key] for key in made.ready) <= 200

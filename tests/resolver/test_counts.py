@@ -9,11 +9,12 @@ def test_every_slot_has_one_meaning() -> None:
     slots = [slot for slot, _ in counts.rows()]
     gauges = [counts.gauge(name) for name in counts.GAUGES]
     assert len(set(slots)) == len(slots) == 2 * len(counts.TYPES) * len(counts.RCODES) * 2
-    used = {*slots, *gauges, counts.RESTARTS}
-    assert len(used) == len(slots) + len(gauges) + 1
+    counters = [counts.counter(name) for name in counts.COUNTERS]
+    used = {*slots, *counters, *gauges, counts.RESTARTS}
+    assert len(used) == len(slots) + len(counters) + len(gauges) + 1
     assert max(used) == counts.SIZE - 1
-    durations = set(range(counts.SIZE)) - used
-    assert len(durations) == len(counts.BOUNDS) + 2
+    histograms = set(range(counts.SIZE)) - used
+    assert len(histograms) == len(counts.BOUNDS) + len(counts.PROGRAMMING_BOUNDS) + 4
 
 
 def test_rows_name_their_slots() -> None:
@@ -38,9 +39,10 @@ def test_a_type_that_is_asked_once_is_not_remembered_for_ever() -> None:
 )
 def test_durations(seconds: float, bucket: int) -> None:
     memory = [0] * counts.SIZE
-    counts.observe(memory, seconds, 3)
-    counts.observe(memory, seconds, 1)
-    buckets, total = counts.durations(memory)
+    counts.DURATIONS.observe(memory, seconds, 3)
+    counts.DURATIONS.observe(memory, seconds)
+    buckets, total = counts.DURATIONS.read(memory)
+    assert not any(counts.PROGRAMMING.read(memory)[0])
     assert [index for index, number in enumerate(buckets) if number] == [bucket]
     assert buckets[bucket] == 4
     assert total == pytest.approx(seconds * 4)

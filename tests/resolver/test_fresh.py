@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from feddns import feed
 from feddns.config import Settings
-from feddns.events import Synced
+from feddns.events import Stale, Synced
 from feddns.resolver.responder import Responder
 from feddns.snapshot import EVERYTHING, Snapshot, View
 from feddns.store import Store
@@ -69,7 +69,7 @@ class CachedIsFresh(RuleBasedStateMachine):
     @rule(stale=st.booleans())
     def go_stale(self, stale: bool) -> None:
         self.steps += 1
-        self.responder.mark_stale(stale)
+        self.store.commit([Stale(1.0 if stale else 0.0)])
 
     def feed(self, frames: Iterable[bytes]) -> None:
         splitter = feed.Splitter()
@@ -88,9 +88,7 @@ class CachedIsFresh(RuleBasedStateMachine):
 
     def fresh(self) -> Responder:
         """A server that has just started on the same snapshot."""
-        fresh = Responder(self.settings, Store(self.store.current), zonetext.SERIAL)
-        fresh.mark_stale(self.responder.stale)
-        return fresh
+        return Responder(self.settings, Store(self.store.current), zonetext.SERIAL)
 
 
 MESSAGES = [

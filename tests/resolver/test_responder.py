@@ -14,6 +14,7 @@ import pytest
 from hypothesis import example, given
 
 from feddns import names
+from feddns.events import Stale
 from feddns.resolver import counts
 from feddns.resolver.responder import Responder
 from feddns.store import Store
@@ -187,7 +188,7 @@ def test_a_long_denial_is_never_longer_than_allowed(zone: str) -> None:
         names.join(labels[:2], bytes(suffix[zone])))  # fmt: skip
     opt = bytes.fromhex("00 0029 0200 00000000 0004 0003 0000")
     message = header(additionals=1) + name + b"\x00\x01\x00\x01" + opt
-    LONG.responder.mark_stale(True)
+    LONG.store.commit([Stale(1.0)])
     try:
         for tcp in (False, True):
             for _ in range(3):
@@ -198,7 +199,7 @@ def test_a_long_denial_is_never_longer_than_allowed(zone: str) -> None:
                 if not tcp:
                     assert len(reply) <= 512
     finally:
-        LONG.responder.mark_stale(False)
+        LONG.store.commit([Stale(0.0)])
 
 
 # --- EDNS -------------------------------------------------------------------------------------
