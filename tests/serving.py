@@ -39,6 +39,9 @@ PATIENCE = 20.0
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
+PATHS = str(ROOT)
+"""Where the servers find their modules."""
+
 READY = "cluster.local."
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
@@ -84,7 +87,7 @@ def environment(**more: str) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("FEDDNS_")}
     return {
         **kept,
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": PATHS,
         "PYTHONWARNINGS": "error,ignore::ResourceWarning",
         **more,
     }
@@ -126,8 +129,9 @@ class Server:
     def __init__(
         self, files: Mapping[str, str] | None, *flags: str, address: str = "", processes: int = 1,
         federation: Path | None = None, folder: Path | None = None, metrics: bool = True,
-        listen: list[str] | None = None,
+        listen: list[str] | None = None, port: int = 0, http: str = "", config: str = "",
     ) -> None:  # fmt: skip
+        """`port`, `http`: another server's; `config`: settings in a file instead of flags."""
         self.home = Path(tempfile.mkdtemp(prefix="fd-"))
         self.folder = folder or self.home / "manifests"
         self.temporary = self.home / "tmp"
@@ -136,15 +140,25 @@ class Server:
             self.folder.mkdir()
         self.write(files or {})
         self.address = address or loopback()
-        self.port = free_port(self.address)
-        self.http = f"{loopback()}:9153" if metrics else "none"
+        self.port = port or free_port(self.address)
+        self.http = http or (f"{loopback()}:9153" if metrics else "none")
         self.processes = processes
-        command = [sys.executable, "-m", "feddns", "serve", "--manifests", str(self.folder)]
-        for place in listen or [self.address]:
-            command += ["--listen", place if place.endswith(":0") else endpoint(place, self.port)]
-        command += ["--metrics", self.http, "--processes", str(processes)]
+        command = [sys.executable, "-m", "feddns", "serve"]
+        self.config = self.home / "config.toml"
+        if config:
+            self.configure(config)
+            command += ["--config", str(self.config)]
+        else:
+            if "--kubeconfig" not in flags:
+                command += ["--manifests", str(self.folder)]
+            for place in listen or [self.address]:
+                there = place if place.endswith(":0") else endpoint(place, self.port)
+                command += ["--listen", there]
+            command += ["--metrics", self.http, "--processes", str(processes), "--lame-duck", "0"]
         if federation is not None:
             command += ["--federation-manifests", str(federation)]
+        if not {"--upstream", "--stub-domain", "--forward"} & set(flags):
+            command.append("--no-forward")  # nobody asks the machine's own nameservers
         self.log_file = self.home / "log"
         with self.log_file.open("wb") as log:
             self.started = time.monotonic()
@@ -161,6 +175,20 @@ class Server:
             new = self.folder / f".{name}.new"
             new.write_text(text)
             new.rename(self.folder / name)
+
+    def configure(self, more: str) -> None:
+        """Write the file of settings: where the server is, and `more`, whose keys win."""
+        own = {
+            "manifests": f'["{self.folder}"]',
+            "listen": f'["{endpoint(self.address, self.port)}"]',
+            "metrics": f'"{self.http}"',
+            "processes": str(self.processes),
+            "lame-duck": "0",
+        }
+        lines = [f"{key} = {value}" for key, value in own.items() if f"{key} =" not in more]
+        new = self.home / "config.new"
+        new.write_text("\n".join([*lines, more, ""]))
+        new.rename(self.config)
 
     # --- questions -------------------------------------------------------------------------------
 
@@ -317,11 +345,15 @@ def servers() -> Iterator[tuple[Serve, list[Server]]]:
 _FAILED: pytest.StashKey[bool] = pytest.StashKey()
 
 
+def has_failed(item: pytest.Item) -> bool:
+    return item.stash.get(_FAILED, False)
+
+
 @pytest.fixture
 def serve(request: pytest.FixtureRequest) -> Iterator[Serve]:
     with servers() as (start, running):
         yield start
-        if request.node.stash.get(_FAILED, False):
+        if has_failed(request.node):
             for server in running:
                 last = "\n".join(server.log().splitlines()[-200:])
                 sys.stderr.write(f"--- log of {server.address} ---\n{last}\n")

@@ -4,7 +4,7 @@
 
     dnsperf      asks all names, as fast as it may with 100 outstanding; counts what is lost
     writer       rewrites one of the files every 20 ms: a Service gets its next address
-    killer       SIGKILLs an answering process now and then
+    killer       SIGKILLs an answering process or the watching one now and then
     checker      asks the names that change, one after the other, and holds each answer against
                  what the files said: an address is right when it was in force at some moment
                  between `GRACE` before the question and the reply; an answer that is no address,
@@ -36,7 +36,7 @@ from tests import manifesting
 from tests.serving import Server, servers, until
 
 NAMES = 40
-GRACE = 1.0
+GRACE = 3.0
 """Seconds that a change may take into the answers while processes die and start again."""
 
 WRITE_EVERY = 0.02
@@ -120,7 +120,7 @@ class Soak:
 
     def _kill(self) -> None:
         while not self._stop.wait(KILL_EVERY):
-            candidates = [pid for pid in self.server.answering() if pid]
+            candidates = self.server.children()
             if candidates:
                 os.kill(self.chance.choice(candidates), signal.SIGKILL)
                 self.kills += 1

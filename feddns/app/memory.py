@@ -12,6 +12,7 @@ import ctypes
 import gc
 import mmap
 import struct
+from typing import Protocol
 
 from feddns.resolver import counts
 from feddns.resolver.counts import RESTARTS, SIZE, gauge
@@ -33,6 +34,11 @@ def settle() -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
+    trim()
+
+
+def trim() -> None:
+    """Give what is free back to the system."""
     with contextlib.suppress(AttributeError):  # not every libc has it
         ctypes.CDLL(None).malloc_trim(0)
 
@@ -65,5 +71,47 @@ class Region:
         """The process is gone: one more restart, and nothing it said about itself holds."""
         (restarts,) = struct.unpack_from("Q", self._memory, RESTARTS * 8)
         struct.pack_into("Q", self._memory, RESTARTS * 8, restarts + 1)
+        self.clear()
+
+    def clear(self) -> None:
+        """Nothing that a process said about itself holds any more."""
         start = gauge(counts.GAUGES[0]) * 8
         self._memory[start : _WORDS.size] = bytes(_WORDS.size - start)
+
+
+class Readable(Protocol):
+    """Counts that can be read: a region, or a slot."""
+
+    def read(self) -> tuple[int, ...]:
+        """What the role's process published last."""
+
+
+class Slot:
+    """One answering process's place: two regions, so that a new process can get ready in the one
+    while the old one still counts in the other.
+
+    Counters are the sum of both; gauges are those of the region that is in force.
+    """
+
+    def __init__(self) -> None:
+        self._regions = (Region(), Region())
+        self._current = mmap.mmap(-1, 1)
+
+    def current(self) -> Region:
+        """The region of the process that is in force."""
+        return self._regions[self._current[0]]
+
+    def spare(self) -> Region:
+        """The region for the process that is to follow."""
+        return self._regions[1 - self._current[0]]
+
+    def switch(self) -> None:
+        """The one that was to follow is in force now."""
+        self._current[0] = 1 - self._current[0]
+
+    def read(self) -> tuple[int, ...]:
+        """As `Region.read`."""
+        gauges = _GAUGES.start
+        one, two = (region.read() for region in self._regions)
+        totals = tuple(a + b for a, b in zip(one[:gauges], two[:gauges], strict=True))
+        return totals + self.current().read()[gauges:]

@@ -1,4 +1,9 @@
-"""The listening sockets, opened once and inherited by every answering process.
+"""The listening sockets, opened once and inherited by every process that serves them.
+
+    wanted, and …                        becomes
+    open already                         the same socket: nobody notices
+    not open                             a new one
+    open, but not wanted any more        its owner closes it
 
 I/O.  What the machine refuses becomes one line that says what to do about it.  Called by `serve`.
 """
@@ -12,7 +17,7 @@ import socket
 import struct
 from typing import NamedTuple
 
-from feddns.config import SocketAddress
+from feddns.config import Settings, SocketAddress
 from feddns.errors import OperatorNeeded
 
 _RECEIVE_BUFFER = 4 << 20
@@ -34,6 +39,60 @@ class Listener(NamedTuple):
     address: SocketAddress
     udp: socket.socket
     tcp: socket.socket
+
+
+class Sockets(NamedTuple):
+    """All that a server listens on, each beside what was asked for."""
+
+    asked: tuple[SocketAddress, ...]
+    listeners: list[Listener]
+    metrics_asked: SocketAddress | None
+    metrics: socket.socket | None
+    control_name: str
+    control: socket.socket
+
+    def all(self) -> set[socket.socket]:
+        pairs = {one for listener in self.listeners for one in (listener.udp, listener.tcp)}
+        return pairs | {self.control} | ({self.metrics} if self.metrics is not None else set())
+
+
+def open_sockets(settings: Settings, before: Sockets | None = None) -> Sockets:
+    """What the settings ask for; what `before` has of it is taken from there.
+
+    Raises `OperatorNeeded`, and then leaves nothing open but what was.
+    """
+    with contextlib.ExitStack() as opened:
+        listeners = _listeners(settings.listen, before, opened)
+        metrics = before.metrics if before is not None else None
+        if settings.metrics is None:
+            metrics = None
+        elif before is None or before.metrics is None or before.metrics_asked != settings.metrics:
+            metrics = opened.enter_context(open_metrics(settings.metrics))
+        name = settings.control or str(listeners[0].address)
+        if before is not None and before.control_name == name:
+            control = before.control
+        else:
+            control = opened.enter_context(open_control(name))
+        opened.pop_all()
+    return Sockets(settings.listen, listeners, settings.metrics, metrics, name, control)
+
+
+def _listeners(
+    wanted: tuple[SocketAddress, ...], before: Sockets | None, opened: contextlib.ExitStack
+) -> list[Listener]:
+    there = list(zip(before.asked, before.listeners, strict=True)) if before is not None else []
+    found = []
+    for address in wanted:
+        pair = next((pair for pair in there if pair[0] == address), None)
+        if pair is not None:
+            there.remove(pair)  # port 0 may be wanted twice
+            found.append(pair[1])
+            continue
+        listener = open_listener(address)
+        opened.enter_context(listener.udp)
+        opened.enter_context(listener.tcp)
+        found.append(listener)
+    return found
 
 
 def open_listener(wanted: SocketAddress, tries: int = 10) -> Listener:
@@ -62,6 +121,29 @@ def open_metrics(wanted: SocketAddress) -> socket.socket:
     return listening
 
 
+CONTROL_PREFIX = "\0feddns/"
+"""Names of control sockets are in the abstract namespace: no file, and gone with their owner."""
+
+
+def open_control(name: str) -> socket.socket:
+    """The listening socket that `status`, `why` and `--takeover` speak to.
+
+    Raises `OperatorNeeded` when another server has the name.
+    """
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listening.bind(CONTROL_PREFIX + name)
+    except OSError as error:
+        listening.close()
+        raise OperatorNeeded(
+            f"the control socket @feddns/{name} is another server's: --control takes another name, "
+            "--takeover takes that server's place"
+        ) from error
+    listening.listen(64)
+    listening.setblocking(False)
+    return listening
+
+
 def open_feed() -> socket.socket:
     """The listening socket between watcher and answers.
 
@@ -76,9 +158,14 @@ def open_feed() -> socket.socket:
 
 def is_ours(accepted: socket.socket) -> bool:
     """Whether the other end of a Unix socket is a process of our own user."""
-    raw = accepted.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return user_of(accepted) == os.geteuid()
+
+
+def user_of(connected: socket.socket) -> int:
+    """The user of the other end of a Unix socket, when it connected or began to listen."""
+    raw = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     _, user, _ = _CREDENTIALS.unpack(raw)
-    return bool(user == os.geteuid())
+    return int(user)
 
 
 def _family(wanted: SocketAddress) -> socket.AddressFamily:

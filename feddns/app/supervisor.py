@@ -1,14 +1,15 @@
-"""Starts the processes, starts them again when they die, and stops them.
+"""Starts the processes, starts them again when they die, and ends them.
 
     a child …                          the supervisor
     dies after a second or more        starts it again at once
     dies sooner                        waits 0.05 s, doubled each time, at most 1 s
     cannot be started                  tries again after 1 s
-    SIGTERM, SIGINT, SIGHUP            SIGTERM to all; SIGKILL to who stays longer than 5 s
+    is to end (`end`)                  SIGTERM; SIGKILL if it stays longer than it may
     (the supervisor itself dies)       the kernel sends them SIGTERM (PR_SET_PDEATHSIG)
 
 Children are forked, so that sockets, shared memory and imported modules are inherited, not made
-again.  It parses no packet and holds no object of a cluster.  I/O.  Called by `serve`.
+again.  It parses no packet and holds no object of a cluster, and which children there are and what
+a signal means is not decided here: `standing` does.  I/O.  Called by `serve`.
 """
 
 from __future__ import annotations
@@ -27,17 +28,26 @@ from feddns.errors import OperatorNeeded
 _log = logging.getLogger("feddns.supervisor")
 
 _PR_SET_PDEATHSIG = 1
-ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-"""Signals that end the server: the service manager's, and two of the terminal's."""
 
-_SIGNALS = {signal.SIGCHLD, *ENDING}
-_PATIENCE = 5.0
+RETIRE = signal.SIGUSR2
+"""From our own watching process: another server has taken the sockets over, so end."""
+
+ENDING = (signal.SIGTERM, signal.SIGINT, RETIRE)
+"""Signals that end the server: the service manager's, the terminal's, and our own."""
+
+RELOAD = signal.SIGHUP
+_SIGNALS = {signal.SIGCHLD, RELOAD, *ENDING}
 _FIRST_DELAY, _LAST_DELAY, _HEALTHY_AFTER = 0.05, 1.0, 1.0
+_IDLE = 60.0
+
+Step = Callable[[int], float | None]
+"""`step(signal or 0)`: seconds until it wants to be called again; None ends the supervisor."""
 
 
-def ending() -> set[signal.Signals]:
-    """Those of `ENDING` that whoever started us has not turned off (nohup does, for SIGHUP)."""
-    return {number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN}
+def heard() -> set[signal.Signals]:
+    """The signals that whoever started us has not turned off (nohup does, for SIGHUP)."""
+    wanted = {*ENDING, RELOAD}
+    return {number for number in wanted if signal.getsignal(number) is not signal.SIG_IGN}
 
 
 def delay_after(lived: float, before: float) -> float:
@@ -50,42 +60,75 @@ def delay_after(lived: float, before: float) -> float:
 class Child:
     """One role and the process that has it now."""
 
-    def __init__(self, name: str, role: Callable[[], None], restarted: Callable[[], None]) -> None:
+    def __init__(self, name: str, role: Callable[[], None], died: Callable[[], None]) -> None:
         self.name = name
         self.role = role
-        self.restarted = restarted
+        self.died = died
         self.pid = 0
         self.started = 0.0
         self.due = 0.0
         self.delay = 0.0
+        self.deaths = 0
+        self.last_death = ""
+        self.killed_at = 0.0  # when it is to end: SIGKILL then; 0 when it is to live
+
+    @property
+    def is_gone(self) -> bool:
+        return bool(self.killed_at) and not self.pid
 
 
 class Supervisor:
-    """Runs until it is told to stop."""
+    """Runs until its `step` says that it is over."""
 
     def __init__(self) -> None:
-        self._children: list[Child] = []
+        self.children: list[Child] = []
 
     def add(
-        self, name: str, role: Callable[[], None], restarted: Callable[[], None] = lambda: None
-    ) -> None:
-        """`role` runs in the child until it returns; `restarted` is called here after a death."""
-        self._children.append(Child(name, role, restarted))
+        self, name: str, role: Callable[[], None], died: Callable[[], None] = lambda: None
+    ) -> Child:
+        """`role` runs in the child until it returns; `died` is called here after each death."""
+        child = Child(name, role, died)
+        self.children.append(child)
+        return child
 
-    def run(self) -> int:
+    def end(self, child: Child, patience: float) -> None:
+        """SIGTERM now; SIGKILL after `patience` seconds.  It is not started again."""
+        if not child.killed_at:
+            child.killed_at = time.monotonic() + patience
+            if child.pid:
+                os.kill(child.pid, signal.SIGTERM)
+
+    def run(self, step: Step) -> int:
         """The exit status."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         gc.freeze()  # what is imported is shared with the children, so leave it untouched
+        received = 0
         while True:
-            now = time.monotonic()
-            for child in self._children:
-                if not child.pid and child.due <= now:
-                    self._start(child)
-            waiting = [child.due - now for child in self._children if not child.pid]
-            received = signal.sigtimedwait(_SIGNALS, max(0.0, min([60.0, *waiting])))
-            if received is not None and received.si_signo in ending():
-                return self._stop()
             self._reap()
+            wait = step(received)
+            if wait is None:
+                return 0
+            wait = min(wait, self._tend())
+            got = signal.sigtimedwait(_SIGNALS, max(0.0, wait))
+            received = got.si_signo if got is not None and got.si_signo in heard() else 0
+
+    def _tend(self) -> float:
+        """Start who is due, kill who does not hear; seconds until there is more to do."""
+        now = time.monotonic()
+        wait = _IDLE
+        for child in self.children:
+            if child.killed_at:
+                if child.pid and child.killed_at <= now:
+                    os.kill(child.pid, signal.SIGKILL)
+                else:
+                    wait = min(wait, child.killed_at - now)
+            elif not child.pid:
+                if child.due <= now:
+                    self._start(child)
+                if not child.pid:
+                    wait = min(wait, child.due - now)
+        self.children = [child for child in self.children if not child.is_gone]
+        return wait
 
     def _start(self, child: Child) -> None:
         child.started = time.monotonic()
@@ -105,7 +148,7 @@ class Supervisor:
         try:
             prctl: Any = ctypes.CDLL(None).prctl
             prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
-            for number in (signal.SIGINT, signal.SIGHUP):  # the terminal's are the supervisor's
+            for number in (signal.SIGINT, RELOAD, RETIRE):  # these are the supervisor's
                 signal.signal(number, signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             if os.getppid() == supervisor:
@@ -127,35 +170,22 @@ class Supervisor:
                 return
             if pid == 0:
                 return
-            for child in self._children:
+            for child in self.children:
                 if child.pid == pid:
                     self._died(child, status)
 
     def _died(self, child: Child, status: int) -> None:
         now = time.monotonic()
         child.pid = 0
-        child.restarted()
-        child.delay = delay_after(now - child.started, child.delay)
-        child.due = now + child.delay
+        if child.killed_at:
+            return
         code = os.waitstatus_to_exitcode(status)
         how = (
             f"by signal {-code} ({signal.strsignal(-code)})" if code < 0 else f"with status {code}"
         )
-        _log.warning("%s ended %s; starts again in %.2f s", child.name, how, child.delay)
-
-    def _stop(self) -> int:
-        deadline = time.monotonic() + _PATIENCE
-        for child in self._children:
-            if child.pid:
-                os.kill(child.pid, signal.SIGTERM)
-        living = {child.pid for child in self._children if child.pid}
-        while living:
-            pid, _ = os.waitpid(-1, os.WNOHANG)
-            living.discard(pid)
-            if pid == 0:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    for pid in living:
-                        os.kill(pid, signal.SIGKILL)
-                signal.sigtimedwait({signal.SIGCHLD}, max(0.01, left))
-        return 0
+        child.deaths += 1
+        child.last_death = f"{child.name} ended {how}"
+        child.died()
+        child.delay = delay_after(now - child.started, child.delay)
+        child.due = now + child.delay
+        _log.warning("%s; starts again in %.2f s", child.last_death, child.delay)

@@ -3,8 +3,9 @@
     sources … → events ──┬─► each reader of the feed: everything first, then each change
                          └─► the inventory, for /metrics and /readyz
 
-A reader that does not take its frames is cut off and starts over with everything.  I/O.  Called by
-`serve`.
+A reader that does not take its frames is cut off and starts over with everything.  Every two
+seconds it gets a sign of life, so that a watcher that hangs is told from one that has no news.
+I/O.  Called by `serve`.
 """
 
 from __future__ import annotations
@@ -13,20 +14,27 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from feddns import feed
-from feddns.app import memory, sockets
-from feddns.app.memory import SETTLE_AFTER, Region
-from feddns.app.sources import Sources
+from feddns.app import memory, pressure, sockets
+from feddns.app.control import Clerk, Desk
+from feddns.app.memory import SETTLE_AFTER, Readable
+from feddns.app.sources import Kept, Sources
 from feddns.config import Settings
-from feddns.events import Event, Put, Synced
-from feddns.inventory import Inventory
+from feddns.events import Event, Put, Stale, Synced
+from feddns.inventory import Inventory, Upstream
+from feddns.report import Notice
 from feddns.resolver.counts import gauge
+
+if TYPE_CHECKING:
+    from feddns.app.http import Server
 
 _log = logging.getLogger("feddns.watching")
 
@@ -35,6 +43,9 @@ _MOST_UNSENT = 64 << 20
 
 _SILENT = 10.0
 """Seconds without a turn of its loop after which a process counts as stuck."""
+
+_PATIENCE = 30.0
+"""Seconds after which the garbage collector goes on, whole world or not."""
 
 _SCRAPED_AFTER = 1.0
 _SCRAPE_SECONDS = 8.0
@@ -78,7 +89,11 @@ class Watching:
         self.sources = Sources(settings)
         self.changed = 0.0
         self.synced = asyncio.Event()
+        self.has_view = False
+        self._stale_since = 0.0
+        self._started = time.perf_counter()
         self._readers: set[Reader] = set()
+        self._told: dict[Reader, feed.Told] = {}
         self._listeners: list[Listener] = []
 
     def listen(self, listener: Listener) -> None:
@@ -86,17 +101,35 @@ class Watching:
         self._listeners.append(listener)
 
     async def run(self) -> None:
-        """Load, then follow, for ever."""
-        started = time.perf_counter()
-        for events in self.sources.load():
-            self._send(events, commit=False)
-            await asyncio.sleep(0)
-        self.synced.set()
-        self._send([Synced()], commit=True)
-        asyncio.get_running_loop().call_later(SETTLE_AFTER, memory.settle)
-        self._log_load(time.perf_counter() - started)
-        async for events in self.sources.changes():
-            self._send(events, commit=True)
+        """Follow the sources, for ever."""
+        asyncio.get_running_loop().call_later(_PATIENCE, gc.enable)
+        await asyncio.gather(self.sources.run(self._take), self._beat())
+
+    def _take(self, events: list[Event]) -> None:
+        """A list of events from a source; from the first whole world on each is a step."""
+        if not events:
+            return
+        for event in events:
+            if isinstance(event, Synced):
+                self._note_synced(event)
+            elif isinstance(event, Stale):
+                self._stale_since = event.since
+        self.changed = time.time()
+        commit = self.synced.is_set()
+        if self._readers:
+            frames = list(feed.frames(events, reset=False, commit=commit))
+            for reader in self._readers:
+                reader.offer(frames)
+        for listener in self._listeners:
+            listener(events, commit)
+
+    def _note_synced(self, event: Synced) -> None:
+        if event.federation:
+            self.has_view = True
+        elif not self.synced.is_set():
+            self.synced.set()
+            asyncio.get_running_loop().call_later(SETTLE_AFTER, memory.settle)
+            self._log_load(time.perf_counter() - self._started)
 
     def _log_load(self, seconds: float) -> None:
         counts = self.sources.inventory()
@@ -105,39 +138,59 @@ class Watching:
         said = f"; refused {refused}" if refused else ""
         _log.info("read %s in %.2f s%s", found or "nothing", seconds, said)
 
-    def _send(self, events: list[Event], *, commit: bool) -> None:
-        if not events:
-            return
-        self.changed = time.time()
-        if self._readers:
-            frames = list(feed.frames(events, reset=False, commit=commit))
+    async def _beat(self) -> None:
+        """Signs of life for the readers."""
+        beat = [feed.beat()]
+        while True:
+            await asyncio.sleep(feed.BEAT)
             for reader in self._readers:
-                reader.offer(frames)
-        for listener in self._listeners:
-            listener(events, commit)
+                reader.offer(beat)
+
+    def everything(self) -> tuple[Iterable[Event], bool]:
+        """What a new reader is told first, and whether that is a whole world."""
+        synced = self.synced.is_set()
+        ends: list[Event] = [Synced()] if synced else []
+        if self.has_view:
+            ends.append(Synced(federation=True))
+        if self._stale_since:
+            ends.append(Stale(self._stale_since))
+        objects: list[Kept] = list(self.sources.objects())
+        return chain(map(Put, objects), ends), synced  # type: ignore[arg-type]  # kept as bytes
 
     def inventory(self) -> Inventory:
-        return self.sources.inventory()._replace(changed=self.changed)
+        return self.sources.inventory()._replace(changed=self.changed, upstreams=self.upstreams())
+
+    def upstreams(self) -> dict[int, list[Upstream]]:
+        """The upstream servers, as each answering process (by its id) has told last."""
+        return {told.process: told.upstreams for told in self._told.values()}
 
     async def serve_reader(
-        self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, stream: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         """The life of one connection of the feed."""
         if not sockets.is_ours(writer.get_extra_info("socket")):
             writer.close()
             return
         reader = Reader(writer)
-        synced = self.synced.is_set()
-        objects = list(self.sources.objects())
-        events: Iterable[Event] = chain(map(Put, objects), [Synced()] if synced else [])
+        events, whole = self.everything()
         self._readers.add(reader)
+        hearing = asyncio.get_running_loop().create_task(self._hear(reader, stream))
         try:
-            await reader.run(feed.frames(events, reset=True, commit=synced))
+            await reader.run(feed.frames(events, reset=True, commit=whole))
         except (ConnectionError, asyncio.CancelledError):
             pass  # the reader is gone, or this process ends
         finally:
+            hearing.cancel()
+            self._told.pop(reader, None)
             self._readers.discard(reader)
             writer.close()
+
+    async def _hear(self, reader: Reader, stream: asyncio.StreamReader) -> None:
+        """What a reader says of itself, until it is gone."""
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            while True:
+                size = int.from_bytes(await stream.readexactly(4), "big")
+                self._told[reader] = feed.read_told(await stream.readexactly(size))
 
 
 class Heartbeat:
@@ -156,15 +209,20 @@ class Heartbeat:
         return {"watching": f"no turn for {silent:.0f} s" if silent > _SILENT else ""}
 
 
-def readiness(regions: list[Region], now: float) -> dict[str, str]:
+def readiness(
+    regions: Sequence[Readable], now: float, notice: Notice | None = None
+) -> dict[str, str]:
     """The checks of /readyz: each answering process has a whole world, and its loop turns.
 
     `now`: of the monotonic clock, which all processes share.
     """
-    return {f"answering-{index}": _trouble(region, now) for index, region in enumerate(regions)}
+    found = {f"answering-{index}": _trouble(region, now) for index, region in enumerate(regions)}
+    if notice is not None and notice.draining:
+        return {"server": "draining", **found}
+    return found
 
 
-def _trouble(region: Region, now: float) -> str:
+def _trouble(region: Readable, now: float) -> str:
     numbers = region.read()
     if not numbers[gauge("ready")]:
         return "has no whole world yet"
@@ -176,23 +234,31 @@ def run(
     settings: Settings,
     feed_socket: socket.socket,
     metrics: socket.socket | None,
-    regions: list[Region],
+    regions: Sequence[Readable],
+    desk: Desk,
 ) -> None:
     """The life of the watching process."""
     gc.disable()
     try:
-        asyncio.run(_run(settings, feed_socket, metrics, regions))
+        asyncio.run(_run(settings, feed_socket, metrics, regions, desk))
     except asyncio.CancelledError:
         pass
     except ExceptionGroup as group:  # the parts end together; the first that failed is the reason
-        raise group.exceptions[0] from None
+        raise _reason(group) from None
+
+
+def _reason(error: Exception) -> Exception:
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 async def _run(
     settings: Settings,
     feed_socket: socket.socket,
     metrics: socket.socket | None,
-    regions: list[Region],
+    regions: Sequence[Readable],
+    desk: Desk,
 ) -> None:
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
@@ -205,20 +271,58 @@ async def _run(
     async with asyncio.TaskGroup() as group:
         group.create_task(watching.run())
         group.create_task(heartbeat.run())
+        if settings.memory_limit:
+            group.create_task(relieve(settings.memory_limit, regions, desk))
+        group.create_task(serve_others(watching, heartbeat, metrics, regions, desk))
+
+
+async def relieve(limit: int, regions: Sequence[Readable], desk: Desk) -> None:
+    """Have caches given up when all processes together are above the limit (MB); for ever."""
+    watch = pressure.Watch(limit, desk.pressure)
+    while True:
+        await asyncio.sleep(pressure.EVERY)
+        if desk.board.read().watcher == desk.number:
+            pids = [region.read()[gauge("process_id")] for region in regions]
+            watch.look(filter(None, pids), time.monotonic())
+
+
+async def serve_others(
+    watching: Watching,
+    heartbeat: Heartbeat,
+    metrics: socket.socket | None,
+    regions: Sequence[Readable],
+    desk: Desk,
+) -> None:
+    """Serve HTTP and the control socket, from when this process is the one that counts; for ever.
+
+    Both are asked by programs that mend or watch the server, so they come after the first answers.
+    """
+    await desk.in_force()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(watching.synced.wait(), _SCRAPED_AFTER)
+    from feddns.app import http, reporting  # 10 MB of modules that nobody needs before
+
+    reporter = reporting.Reporter(watching, regions, desk)
+    with contextlib.ExitStack() as closing:
         if metrics is not None:
-            with contextlib.suppress(TimeoutError):  # first answers come before first scrapes
-                await asyncio.wait_for(watching.synced.wait(), _SCRAPED_AFTER)
-            serve_metrics(metrics, watching, heartbeat, regions)
+            server = serve_metrics(metrics, watching, heartbeat, regions, desk)
+            closing.callback(http.close, server)
+        await asyncio.gather(reporter.run(), Clerk(desk, reporter).run())
 
 
 def serve_metrics(
-    listening: socket.socket, watching: Watching, heartbeat: Heartbeat, regions: list[Region]
-) -> None:
+    listening: socket.socket,
+    watching: Watching,
+    heartbeat: Heartbeat,
+    regions: Sequence[Readable],
+    desk: Desk,
+) -> Server:
     """Start the HTTP server.  Its threads read nothing that the loop may be changing."""
-    from feddns.app import http  # 10 MB of modules that nobody needs before
-    from feddns.metrics import ServerCollector
+    from feddns.app import http
+    from feddns.metrics import Asked, ServerCollector
 
     loop = asyncio.get_running_loop()
+    notice = desk.board.read
 
     async def count() -> Inventory:
         return watching.inventory()
@@ -226,8 +330,33 @@ def serve_metrics(
     def inventory() -> Inventory:
         return asyncio.run_coroutine_threadsafe(count(), loop).result(_SCRAPE_SECONDS)
 
-    collector = ServerCollector(lambda: [region.read() for region in regions], inventory, time.time)
-    app = http.application(
-        collector, heartbeat.checks, lambda: readiness(regions, time.monotonic())
+    def memory() -> dict[str, int]:
+        roles = {"supervisor": notice().supervisor, "watching": os.getpid()}
+        for index, region in enumerate(regions):
+            roles[f"answering-{index}"] = region.read()[gauge("process_id")]
+        return {role: pressure.memory_of(pid) for role, pid in roles.items() if pid}
+
+    collector = ServerCollector(
+        Asked(
+            lambda: [region.read() for region in regions],
+            inventory,
+            time.time,
+            notice,
+            memory,
+            lambda: desk.pressure.read()[1],
+        )
     )
-    http.serve(listening, app)
+    app = http.application(
+        collector,
+        heartbeat.checks,
+        lambda: readiness(regions, time.monotonic(), notice()),
+        lambda: notes(notice()),
+    )
+    return http.serve(listening, app)
+
+
+def notes(notice: Notice) -> list[str]:
+    """What /readyz?verbose says beside its checks: it is no reason to send questions elsewhere."""
+    if not notice.trouble:
+        return []
+    return [f"settings not taken, the old ones are in force: {notice.trouble}"]

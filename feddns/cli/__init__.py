@@ -1,4 +1,4 @@
-"""The command line: `feddns serve | ask | why | check`.
+"""The command line: `feddns serve | ask | why | status | check | settings`.
 
 Each command imports what it needs when it runs, so that `serve` starts fast.  Errors that a
 person can mend are one line on standard error: exit status 2 for usage, 1 for the rest.
@@ -20,6 +20,7 @@ _COMMANDS = {
     "serve": "Answer DNS questions from manifests, over UDP and TCP.",
     "ask": "Answer one question from manifests, without a server, as dig prints it.",
     "why": "Show each step of the decision behind an answer.",
+    "status": "Show how the running server is.",
     "settings": "Print all settings with default, limits and why.",
     "check": "Show what in a folder of manifests would be refused or ignored.",
 }

@@ -9,7 +9,6 @@ import struct
 from typing import NamedTuple
 
 from feddns.config import Settings
-from feddns.events import Synced
 from feddns.names import Name
 from feddns.records import NXDOMAIN, REFUSED
 from feddns.resolver.responder import Peer, Responder
@@ -36,14 +35,20 @@ def responder(settings: Settings) -> Responder:
     Raises `SettingRefused` without any, `OperatorNeeded` for a missing or empty one.
     """
     from feddns.app.answering import empty_world
-    from feddns.app.sources import Sources, require
+    from feddns.app.sources import Manifests, require
 
     require(settings)
     store = Store(empty_world(settings))
-    for events in Sources(settings).load():
+    for events in Manifests(settings).load():
         store.commit(events)
-    store.commit([Synced()])
-    return Responder(settings, store, serial=0)
+    return responder_of(settings, store)
+
+
+def responder_of(settings: Settings, store: Store) -> Responder:
+    """One over a world that is there."""
+    made = Responder(settings, store, serial=0)
+    made.foresees = True
+    return made
 
 
 def ask(responder: Responder, candidates: list[Name], kind: int) -> list[Asked]:
@@ -52,7 +57,7 @@ def ask(responder: Responder, candidates: list[Name], kind: int) -> list[Asked]:
     for name in candidates:
         question = write_question(name, kind)
         reply = responder.respond(question, PEER, 0.0)
-        assert reply is not None
+        assert isinstance(reply, bytes)  # nothing is forwarded here
         tried.append(Asked(name, question, reply))
         if tried[-1].rcode not in (NXDOMAIN, REFUSED):
             break

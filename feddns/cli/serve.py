@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import Any
 
 import click
@@ -20,4 +21,4 @@ def command(config_file: str | None, **flags: Any) -> None:
     """
     from feddns.app import serve
 
-    sys.exit(serve.run(read_settings(config_file, flags)))
+    sys.exit(serve.run(partial(read_settings, config_file, flags), config_file or ""))

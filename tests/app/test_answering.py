@@ -14,7 +14,8 @@ import pytest
 
 from feddns import feed
 from feddns.app import answering, memory, sockets
-from feddns.app.answering import Answering, FeedReader
+from feddns.app.answering import Answering
+from feddns.app.feedreader import FeedReader
 from feddns.config import SocketAddress
 from feddns.events import Event, Synced
 from tests import asking, world
@@ -27,13 +28,14 @@ STALE_AFTER = 0.15
 class Stage:
     """An answering process's parts in this loop, and the other end of its feed."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, **settings: object) -> None:
         self.loop = loop
         self.listener = sockets.open_listener(SocketAddress(f"{loopback()}:0"))
         self.feed = sockets.open_feed()
         self.feed.setblocking(False)
         self.region = memory.Region()
-        self.answers = Answering(asking.settings(), [self.listener], self.region, 1, loop)
+        given = asking.settings(forward=False, **settings)
+        self.answers = Answering(given, [self.listener], self.region, 1, loop)
         self.client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.client.setblocking(False)
         self.client.connect(self.listener.udp.getsockname())
@@ -52,6 +54,11 @@ class Stage:
         events: list[Event] = world.events(text)
         for frame in feed.frames(events, reset=reset, commit=commit):
             await self.loop.sock_sendall(self.reader, frame)
+
+    async def beat(self) -> None:
+        """The watcher's sign of life."""
+        assert self.reader is not None
+        await self.loop.sock_sendall(self.reader, feed.beat())
 
     def cut(self) -> None:
         assert self.reader is not None
@@ -88,8 +95,8 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def staged() -> AsyncIterator[Stage]:
-    stage = Stage(asyncio.get_running_loop())
+async def staged(**settings: object) -> AsyncIterator[Stage]:
+    stage = Stage(asyncio.get_running_loop(), **settings)
     try:
         yield stage
     finally:
@@ -102,9 +109,9 @@ ONE = "namespace ns\nservice ns/web 10.0.0.1 http:80/tcp"
 TWO = "service ns/web 10.0.0.2 http:80/tcp"
 
 
-def play(scene: Callable[[Stage], Awaitable[None]]) -> None:
+def play(scene: Callable[[Stage], Awaitable[None]], **settings: object) -> None:
     async def run() -> None:
-        async with staged() as stage:
+        async with staged(**settings) as stage:
             await scene(stage)
 
     # The collector is a process's own business: `Answering` turns it on when the world is there.
@@ -170,6 +177,57 @@ def test_a_cut_feed_and_the_next_watcher() -> None:
     play(scene)
 
 
+def test_a_watcher_that_hangs() -> None:
+    """The connection stands and nothing comes: no news is good news only with signs of life."""
+
+    async def scene(stage: Stage) -> None:
+        stage.start()
+        await stage.accept()
+        await stage.tell(f"{ONE}\nsynced", reset=True)
+        await stage.until(lambda: said(stage, "10.0.0.1"))
+        await stage.until(lambda: is_stale(stage))
+        await stage.beat()
+        await stage.until(lambda: is_fresh(stage))
+        assert await stage.addresses() == ["10.0.0.1"]
+
+    play(scene)
+
+
+def test_what_the_sources_say_about_their_age() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.start()
+        await stage.accept()
+        await stage.tell(f"{ONE}\nsynced", reset=True)
+        await stage.tell("stale 1000")
+        await stage.until(lambda: is_stale(stage))
+        await stage.tell("stale 0")
+        await stage.until(lambda: is_fresh(stage))
+
+    play(scene)
+
+
+def test_too_old_to_answer_from() -> None:
+    async def scene(stage: Stage) -> None:
+        stage.start()
+        await stage.accept()
+        await stage.tell(f"{ONE}\nsynced", reset=True)
+        await stage.tell("stale 1000")  # of 1970
+        await stage.until(lambda: is_refused(stage))
+        assert await stage.errors() == [14]
+        await stage.tell("stale 0")
+        await stage.until(lambda: said(stage, "10.0.0.1"))
+
+    play(scene, max_stale=60)
+
+
+async def is_refused(stage: Stage) -> bool:
+    return (await stage.ask()).rcode() == dns.rcode.SERVFAIL
+
+
+async def is_fresh(stage: Stage) -> bool:
+    return await stage.errors() == []
+
+
 async def is_stale(stage: Stage) -> bool:
     return await stage.errors() == [3]
 
@@ -186,6 +244,7 @@ def test_a_short_cut_is_not_mentioned() -> None:
             await stage.tell(f"{ONE}\nsynced", reset=True)
         end = stage.loop.time() + 2 * STALE_AFTER
         while stage.loop.time() < end:
+            await stage.beat()
             assert await stage.errors() == []
             await asyncio.sleep(0.01)
 

@@ -251,12 +251,3 @@ def test_the_port_is_free_at_once(serve: Serve) -> None:
     third = serve(FILES, "--listen", f"{server.address}:{server.port}")
     third.address, third.port = server.address, server.port
     assert third.addresses(NAME) == ["10.0.0.1"]
-
-
-def test_a_closed_terminal(serve: Serve) -> None:
-    """SIGHUP to the whole group, as a shell sends it: no process may be left."""
-    server = serve(FILES, processes=1)
-    children = server.children()
-    os.killpg(server.pid, signal.SIGHUP)
-    server.process.wait(PATIENCE)
-    until(lambda: not any(map(is_alive, children)), "the children end")

@@ -35,7 +35,7 @@ def test_a_failed_fork_is_tried_again_later(
     """No memory, or too many processes, for the moment: the others go on."""
     told = Supervisor()
     told.add("answering-0", lambda: None)
-    (child,) = told._children
+    (child,) = told.children
     monkeypatch.setattr(supervisor.os, "fork", no_fork)
     monkeypatch.setattr(supervisor.time, "monotonic", lambda: 100.0)
     told._start(child)
@@ -53,17 +53,27 @@ def test_every_way_to_die_has_a_name(status: int, caplog: pytest.LogCaptureFixtu
     """Real-time signals too."""
     told = Supervisor()
     told.add("watching", lambda: None)
-    (child,) = told._children
+    (child,) = told.children
     child.pid = 4711
     told._died(child, status)
     assert child.pid == 0
     assert "watching ended" in caplog.text
 
 
-def test_what_nohup_turned_off_does_not_end_the_server() -> None:
-    assert supervisor.ending() >= {signal.SIGTERM, signal.SIGHUP}
+def test_what_nohup_turned_off_is_not_heard() -> None:
+    assert supervisor.heard() >= {signal.SIGTERM, signal.SIGHUP}
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        assert signal.SIGHUP not in supervisor.ending()
+        assert signal.SIGHUP not in supervisor.heard()
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_child_that_is_to_end_is_not_started_again(caplog: pytest.LogCaptureFixture) -> None:
+    told = Supervisor()
+    child = told.add("watching", lambda: None)
+    told.end(child, 5.0)
+    assert child.is_gone
+    told._tend()
+    assert told.children == []
+    assert caplog.text == ""

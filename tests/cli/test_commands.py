@@ -206,7 +206,7 @@ def test_help(command: str) -> None:
         (["ask", "a", "--ttl", "x", *WORLD], "--ttl: 'x' is not within 0 to 604800"),
         (["ask", "a", "--pods", "all", *WORLD], "--pods: 'all' is none of disabled, insecure"),
         (["ask", "a", "--config", "/nowhere.toml"], "--config /nowhere.toml: No such file"),
-        (["serve"], "nothing to answer from: --manifests DIR"),
+        (["serve"], "nothing to answer from: --kubeconfig FILE"),
     ],
 )
 def test_bad_settings_are_one_line(arguments: list[str], words: str) -> None:

@@ -15,7 +15,7 @@ from tests import manifesting
 from tests.cli import SOURCES, run
 from tests.serving import EXAMPLES, ROOT, feddns
 
-COMMANDS = ("serve", "ask", "why", "settings", "check")
+COMMANDS = ("serve", "ask", "why", "status", "settings", "check")
 
 
 # --- help ----------------------------------------------------------------------------------------
@@ -101,7 +101,8 @@ def test_check_says_what_is_refused_and_ignored(tmp_path: Path) -> None:
     [
         (2, ("ask",)),
         (2, ("ask", "web")),
-        (2, ("why", "web")),
+        (1, ("why", "web", "--control", "nobody")),
+        (1, ("status", "--control", "nobody")),
         (2, ("ask", "web", "NOTYPE", *SOURCES)),
         (2, ("why", "web", "TYPE70000", *SOURCES)),
         (2, ("ask", "web", "--ttl", "-1", *SOURCES)),
