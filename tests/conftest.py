@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 pytest.register_assert_rewrite("tests.asking", "tests.scenario")
-pytest_plugins = ("tests.programs", "tests.serving")
+pytest_plugins = ("tests.programs", "tests.serving", "tests.clusters")
 
 # Who runs the tests in the background may have turned these off, and servers that are started
 # would inherit that; they are to hear their signals.
