@@ -12,8 +12,8 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import CollectorRegistry
 
-from feddns.inventory import Inventory
-from feddns.metrics import ServerCollector
+from feddns.inventory import InformerState, Inventory, Upstream
+from feddns.metrics import Asked, ServerCollector
 from feddns.resolver.counts import SIZE
 from tests.serving import endpoint, environment, free_port, loopback
 
@@ -36,8 +36,17 @@ def test_the_table_of_metrics_is_what_is_served() -> None:
         for name in re.findall(r"`(\w+)`", names)
     }
     registry = CollectorRegistry()
-    inventory = Inventory({"Service": 1}, {"Deployment": 1}, {"cluster": 0}, 1.0)
-    registry.register(ServerCollector(lambda: [[1] * SIZE], lambda: inventory, lambda: 5.0))
+    informer = InformerState(
+        "cluster", "services", "watching", 1.0, 1, 1.0, 1.0, "1", 1, 1, {"gone": 1}, ""
+    )
+    upstream = Upstream("192.0.2.1:53", True, False, 0, 1, 1, 0, 0, 0, 0.1, 0.1, (1,) * 13)
+    inventory = Inventory(
+        {"Service": 1}, {"Deployment": 1}, {"cluster": 0}, [informer], 1.0, {1: [upstream]}
+    )
+    asked = Asked(
+        lambda: [[1] * SIZE], lambda: inventory, lambda: 5.0, memory=lambda: {"watching": 1}
+    )
+    registry.register(ServerCollector(asked))
     served = {
         family.name: (
             family.type,

@@ -88,7 +88,8 @@ def test_a_client_that_follows_the_chain_itself_gets_the_same(example: Server) -
         (["-t", "AXFR", "cluster.local"], ["Transfer failed."]),
         (["-c", "CH", "-t", "TXT", "version.bind"], ["status: REFUSED"]),
         (["+opcode=4", "cluster.local"], ["status: NOTIMP"]),
-        (["+header-only"], ["status: FORMERR"]),
+        (["+header-only", "+nocookie"], ["status: FORMERR"]),
+        (["+header-only", "+cookie"], ["status: NOERROR", "COOKIE: "]),  # RFC 7873 5.4
         (["-t", "NS", "cluster.local"], ["ns.dns.cluster.local.\t5\tIN\tA\t127."]),
     ],
     ids=lambda value: " ".join(value) if len(value) < 4 else None,
