@@ -89,15 +89,11 @@ class Walker:
         return ran.stdout + ran.stderr
 
     def start(self, command: str) -> None:
-        self.servers.append(
-            subprocess.Popen(
-                ["bash", "-ec", self.adapted(command)],
-                env=self.environment,
-                cwd=ROOT,
-                stdout=self.log,
-                stderr=self.log,
-            )  # fmt: skip
-        )
+        started = subprocess.Popen(
+            ["bash", "-ec", self.adapted(command)], env=self.environment, cwd=ROOT,
+            stdout=self.log, stderr=self.log,
+        )  # fmt: skip
+        self.servers.append(started)
         question = "dig +short +tries=1 +time=1 @127.0.0.1 -p 5353 cluster.local SOA"
         until(lambda: "hostmaster" in self.run(question), "the server answers")
 

@@ -214,8 +214,7 @@ class Answering:
         region.gauge("tcp_connections", sum(len(tcp.connections) for tcp in self._tcp))
         region.gauge("replies_unsent", sum(udp.unsent for udp in self._udp))
         if self.upstreams is not None:
-            for name, number in self.upstreams.gauges().items():
-                region.gauge(name, number)
+            self.upstreams.publish(region.counts)
         region.gauge("process_id", os.getpid())
         region.gauge("turned_ns", time.monotonic_ns())
         region.publish()

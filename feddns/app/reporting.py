@@ -36,7 +36,7 @@ from feddns.inventory import Inventory
 from feddns.nameservers import Nameservers
 from feddns.report import Cache, Federation, Notice, Process, Refused, Report, Source, Upstream
 from feddns.resolver import counts
-from feddns.resolver.counts import RESTARTS, gauge
+from feddns.resolver.counts import RESTARTS, counter, gauge
 from feddns.services import FederatedService
 from feddns.snapshot import Snapshot
 from feddns.topology import Cluster, Node
@@ -150,9 +150,9 @@ class Reporter:
         entries, octets = total([gauge("answers_ready")]), total([gauge("answers_ready_bytes")])
         found = [Cache("ready answers", entries, octets, total(_HITS), total(_MISSES))]
         if self._desk.settings.forward:
-            forward = [
-                total([gauge(f"forward_{name}")]) for name in ("entries", "bytes", "hits", "misses")
-            ]
+            kept = [gauge("forward_entries"), gauge("forward_bytes")]
+            counted = [counter("forward_hits"), counter("forward_misses")]
+            forward = [total([slot]) for slot in (*kept, *counted)]
             found.append(Cache("from upstream", *forward))
         return found
 

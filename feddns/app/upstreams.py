@@ -19,7 +19,7 @@ from pathlib import Path
 from feddns.app.sockets import Listener
 from feddns.config import values
 from feddns.inventory import Upstream
-from feddns.resolver.counts import FORWARD
+from feddns.resolver.counts import FORWARDED, Counts, counter, gauge
 from feddns.resolver.forwarding import loops
 from feddns.resolver.forwarding.forwarder import Forwarder
 from feddns.resolver.forwarding.relay import Relay
@@ -70,6 +70,7 @@ class Upstreams:
         self.relay = Relay(responder, self.forwarder)
         self._ready = (responder.udp, responder.tcp)
         self._seen: tuple[int, ...] = ()
+        self._published: dict[str, int] = {}
         self._troubled = False
         responder.relay = self.relay
         loop.add_reader(self.transport.fileno(), self.transport.on_ready)
@@ -93,19 +94,19 @@ class Upstreams:
         self.transport.finish(min(self._settings.upstream_budget + 0.5, _DRAIN_AT_MOST))
         self.transport.close()
 
-    def gauges(self) -> dict[str, int]:
-        """The numbers of `counts.FORWARD` by name."""
+    def publish(self, numbers: Counts) -> None:
+        """Put what has been counted into the slots of `counts`."""
         forwarder = self.forwarder
-        numbers = forwarder.numbers
-        found = {
-            "forward_hits": forwarder.coarse.hits,
-            "forward_in_flight": forwarder.in_flight,
-            "forward_waiting": forwarder.waiting,
-            "forward_entries": len(forwarder.copies),
-            "forward_bytes": forwarder.copies.bytes,
-        }
-        found |= {f"forward_{name}": getattr(numbers, name) for name in numbers.__slots__}
-        return {name: found[name] for name in FORWARD}
+        numbers[gauge("forward_in_flight")] = forwarder.in_flight
+        numbers[gauge("forward_waiting")] = forwarder.waiting
+        numbers[gauge("forward_entries")] = len(forwarder.copies)
+        numbers[gauge("forward_bytes")] = forwarder.copies.bytes
+        counted = forwarder.numbers
+        grown = {f"forward_{name}": getattr(counted, name) for name in counted.__slots__}
+        grown["forward_hits"] = forwarder.coarse.hits
+        for name in FORWARDED:
+            numbers[counter(name)] += grown[name] - self._published.get(name, 0)
+        self._published = grown
 
     def report(self) -> list[Upstream]:
         """Each upstream server in numbers."""

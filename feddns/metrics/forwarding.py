@@ -14,7 +14,7 @@ from prometheus_client.core import (
 
 from feddns.inventory import LATENCY_BOUNDS, Upstream
 from feddns.metrics.answers import Numbers
-from feddns.resolver.counts import gauge
+from feddns.resolver.counts import counter, gauge
 
 _COUNTERS = (
     ("forward_hits", "feddns_forward_cache_hits", "Forwarded questions that had a ready answer."),
@@ -41,7 +41,7 @@ def questions(regions: list[Numbers]) -> Iterator[Metric]:
     """Of all processes together; what is kept, by process."""
     for slot_name, name, text in _COUNTERS:
         family = CounterMetricFamily(name, text)
-        family.add_metric([], sum(region[gauge(slot_name)] for region in regions))
+        family.add_metric([], sum(region[counter(slot_name)] for region in regions))
         yield family
     for slot_name, name, text in _GAUGES:
         kept = GaugeMetricFamily(name, text, labels=["process"])

@@ -55,13 +55,6 @@ BOUNDS = (
 PROGRAMMING_BOUNDS = tuple(0.001 * 2**power for power in range(20))
 """The same of PROGRAMMING: those of CoreDNS, 1 ms to 9 minutes."""
 
-FORWARD = (
-    "forward_hits", "forward_misses", "forward_answered", "forward_failed", "forward_stale",
-    "forward_prefetches", "forward_refused_full", "forward_loops", "forward_in_flight",
-    "forward_waiting", "forward_entries", "forward_bytes",
-)  # fmt: skip
-"""Of `forwarding`: hits to loops only grow while the process lives."""
-
 GAUGES = (
     "ready",
     "stale",
@@ -74,10 +67,20 @@ GAUGES = (
     "replies_unsent",
     "process_id",
     "turned_ns",
-    *FORWARD,
+    "forward_in_flight",
+    "forward_waiting",
+    "forward_entries",
+    "forward_bytes",
 )
 
-COUNTERS = ("limited_silence", "limited_truncated", "limited_badcookie", "cookie_exempt")
+FORWARDED = (
+    "forward_hits", "forward_misses", "forward_answered", "forward_failed", "forward_stale",
+    "forward_prefetches", "forward_refused_full", "forward_loops",
+)  # fmt: skip
+
+COUNTERS = (
+    "limited_silence", "limited_truncated", "limited_badcookie", "cookie_exempt", *FORWARDED,
+)  # fmt: skip
 """What only grows and is no reply: it outlives the process, as the replies do."""
 
 _TYPE_INDEX = {number: index for index, number in enumerate(TYPES)}
