@@ -86,7 +86,9 @@ class Answering:
         self._obedience: pressure.Obedience | None = None
         self._max_stale = settings.max_stale
         self._budget = settings.upstream_budget
-        self._udp = [UdpServer(listener.udp, self.responder) for listener in listeners]
+        self._udp = [
+            UdpServer(listener.udp, self.responder, loop.call_soon) for listener in listeners
+        ]
         self._tcp = [TcpServer(listener.tcp, self.responder, loop.time) for listener in listeners]
         self.upstreams = Upstreams(self.responder, listeners, loop) if settings.forward else None
         self._changed = 0
@@ -150,6 +152,8 @@ class Answering:
                 self.loop.remove_reader(tcp.fileno())
         if self.upstreams is not None:
             self.upstreams.drain()
+        for udp in self._udp:
+            udp.post()
         for tcp in self._tcp:
             tcp.close()
         if self.keeper is not None:

@@ -136,20 +136,26 @@ class Batch:
             self._peers[peer : peer + _PEER] + self._controls[control : control + _CONTROL]
         )
 
-    def post(self, descriptor: int, envelope: bytes, reply: bytes) -> int:
-        """Send one reply to who is named on the envelope; 1 when it could not be sent.
+    def post(self, descriptor: int, letters: list[tuple[bytes, bytes]]) -> int:
+        """Send up to BATCH replies, each to who is named on its envelope; how many could not be.
 
-        Not between `receive` and `send`: the first slot is used for it.
+        Not between `receive` and `send`: the slots are used for it.
         """
-        self._peers[:_PEER] = envelope[:_PEER]
-        self._controls[:_CONTROL] = envelope[_PEER:]
-        self.slots[: len(reply)] = reply
-        self.reply_lengths[0] = len(reply)
-        return self.send(descriptor, 0, 1)
+        for index, (envelope, reply) in enumerate(letters):
+            peer, control, slot = _PEER * index, _CONTROL * index, SLOT * index
+            self._peers[peer : peer + _PEER] = envelope[:_PEER]
+            self._controls[control : control + _CONTROL] = envelope[_PEER:]
+            self.slots[slot : slot + len(reply)] = reply
+            self.reply_lengths[index] = len(reply)
+        return self.send(descriptor, 0, len(letters))
 
     def peer(self, i: int) -> tuple[str, int]:
         """Address and port of who sent message `i`."""
-        raw = self._peers[_PEER * i : _PEER * (i + 1)]
+        return self.addressee(bytes(self._peers[_PEER * i : _PEER * (i + 1)]))
+
+    def addressee(self, envelope: bytes) -> tuple[str, int]:
+        """Address and port of who is named on the envelope."""
+        raw = envelope[:_PEER]
         port = int.from_bytes(raw[2:4], "big")
         if self._family == socket.AF_INET:
             return socket.inet_ntop(socket.AF_INET, bytes(raw[4:8])), port

@@ -19,6 +19,7 @@ import logging
 import socket
 import struct
 import time
+from collections.abc import Callable
 from functools import partial
 
 from feddns.resolver import cookies, counts, querylog
@@ -46,8 +47,16 @@ _KEYS += [_KEYS[0]] * (SLOT + 1 - len(_KEYS))
 class UdpServer:
     """Serves one bound, non-blocking UDP socket."""
 
-    def __init__(self, bound: socket.socket, responder: Responder) -> None:
+    def __init__(
+        self,
+        bound: socket.socket,
+        responder: Responder,
+        soon: Callable[[Callable[[], None]], object],
+    ) -> None:
+        """`soon`: calls a function in this turn of the loop or the next."""
         self.socket = bound
+        self._soon = soon
+        self._letters: list[tuple[bytes, bytes]] = []
         self.responder = responder
         self.unsent = 0
         self._batch = Batch(bound)
@@ -130,10 +139,18 @@ class UdpServer:
         return whole
 
     def _post(self, envelope: bytes, message: bytes, reply: bytes) -> None:
-        """The reply to a message of an earlier batch."""
-        self.unsent += self._batch.post(self.socket.fileno(), envelope, reply)
+        """The reply to a message of an earlier batch; those of one turn are sent together."""
+        self._letters.append((envelope, reply))
         if self._log:
-            self._log_query(self._batch.peer(0), message, reply)
+            self._log_query(self._batch.addressee(envelope), message, reply)
+        if len(self._letters) == 1:
+            self._soon(self.post)
+
+    def post(self) -> None:
+        """Send what is to be posted."""
+        while self._letters:
+            letters, self._letters = self._letters[:BATCH], self._letters[BATCH:]
+            self.unsent += self._batch.post(self.socket.fileno(), letters)
 
     def _with_cookie(self, index: int, asked: cookies.Asked, over: bool) -> bytes | Pending | None:
         responder, client = self.responder, self._batch.address(index)
