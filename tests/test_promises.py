@@ -21,6 +21,7 @@ from tests.serving import (
     Serve,
     endpoint,
     environment,
+    feddns,
     free_port,
     is_alive,
     loopback,
@@ -77,26 +78,34 @@ def test_the_two_commands_are_there() -> None:
         assert script.stat().st_mode & 0o111
 
 
-def test_the_commands_of_the_readme() -> None:
-    """With the examples in the place of DIR; `serve` and `check` are told apart by their ends."""
+SERVES = {
+    "--listen": "nothing to answer from",  # outside a cluster
+    "--kubeconfig": "FILE cannot be read",
+    "--manifests": "this machine has no such address",
+}
+"""What `serve` says when it is given an address that nobody has: how far it gets."""
+
+
+def test_the_commands_of_the_readme(serve: Serve) -> None:
+    """With the examples in the place of DIR, and a server for those that ask one."""
+    server = serve(None, folder=EXAMPLES / "cluster", federation=EXAMPLES / "federation")
+    running = f"{server.address}:{server.port}"
     lines = [line.partition(" #")[0].strip() for line in blocks(ROOT / "README.md")[2:]]
-    assert [line.split()[1] for line in lines] == ["serve", "ask", "why", "check"]
+    commands = [line.split()[1] for line in lines]
+    assert commands == ["serve", "serve", "serve", "status", "why", "ask", "check"]
     for line in lines:
-        words = shlex.split(line.replace("…", "--federation-manifests DIR"))
+        words = shlex.split(line.replace("…", "--federation-manifests DIR"))[1:]
         places = iter((EXAMPLES / "cluster", EXAMPLES / "federation"))
         words = [str(next(places)) if word == "DIR" else word for word in words]
-        if words[1] == "serve":
-            words[words.index("--listen") + 1] = "192.0.2.1:53"  # it gets as far as the sockets
-        ended = run(*words[1:]) if words[1] != "serve" else None
-        if ended is None:
-            served = subprocess.run(
-                [sys.executable, "-m", *words], capture_output=True, text=True, timeout=60,
-                env=environment(), cwd=ROOT, check=False,
-            )  # fmt: skip
-            assert "this machine has no such address" in served.stderr
-        else:
-            assert ended.status == 0, ended
-            assert ended.out
+        if words[0] == "serve":
+            served = feddns(*words, "--listen", "192.0.2.1:53")
+            assert SERVES[words[1]] in served.stderr
+            continue
+        if words[0] in ("status", "why"):
+            words += ["--control", running]
+        ended = run(*words)
+        assert ended.status == 0, ended
+        assert ended.out
 
 
 # --- demo ----------------------------------------------------------------------------------------

@@ -350,13 +350,23 @@ def serve_metrics(
         collector,
         heartbeat.checks,
         lambda: readiness(regions, time.monotonic(), notice()),
-        lambda: notes(notice()),
+        lambda: notes(notice(), regions, time.time()),
     )
     return http.serve(listening, app)
 
 
-def notes(notice: Notice) -> list[str]:
-    """What /readyz?verbose says beside its checks: it is no reason to send questions elsewhere."""
-    if not notice.trouble:
-        return []
-    return [f"settings not taken, the old ones are in force: {notice.trouble}"]
+def notes(notice: Notice, regions: Sequence[Readable] = (), now: float = 0.0) -> list[str]:
+    """What /readyz?verbose says beside its checks: it is no reason to send questions elsewhere.
+
+    `now`: Unix time.
+    """
+    found = []
+    if notice.trouble:
+        found.append(f"settings not taken, the old ones are in force: {notice.trouble}")
+    for index, region in enumerate(regions):
+        since = region.read()[gauge("stale_since_ns")] / 1e9
+        if since:
+            found.append(
+                f"answering-{index} is stale: not followed for {max(0.0, now - since):.0f} s"
+            )
+    return found
