@@ -14,11 +14,12 @@ from feddns import feed
 from feddns.app import answering, control, pressure, sources, watching
 from feddns.app.answering import Answering
 from feddns.app.control import Desk, Handover
+from feddns.app.health import Heartbeat
 from feddns.app.memory import Region
 from feddns.app.notice import Board
 from feddns.app.sockets import Sockets
 from feddns.app.supervisor import ENDING, RELOAD, heard
-from feddns.app.watching import Heartbeat, Watching
+from feddns.app.watching import Watching
 from feddns.config import Settings
 from feddns.errors import OperatorNeeded
 from feddns.events import Event

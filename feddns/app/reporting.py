@@ -24,7 +24,7 @@ import msgspec
 from feddns import __version__, names
 from feddns import inventory as inventories
 from feddns import snapshot as world
-from feddns.app import watching as watch
+from feddns.app import health
 from feddns.app.control import Desk
 from feddns.app.memory import Readable
 from feddns.app.pressure import memory_of
@@ -78,7 +78,7 @@ class Reporter:
             await asyncio.sleep(_SAMPLE_EVERY)
 
     def ready(self) -> dict[str, str]:
-        return watch.readiness(self._regions, time.monotonic(), self._desk.board.read())
+        return health.readiness(self._regions, time.monotonic(), self._desk.board.read())
 
     def everything(self) -> tuple[Iterable[Event], bool]:
         return self._watching.everything()

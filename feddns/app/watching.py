@@ -23,14 +23,13 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from feddns import feed
-from feddns.app import memory, pressure, sockets
+from feddns.app import health, memory, pressure, sockets
 from feddns.app.control import Clerk, Desk
 from feddns.app.memory import SETTLE_AFTER, Readable
 from feddns.app.sources import Kept, Sources
 from feddns.config import Settings
 from feddns.events import Event, Put, Stale, Synced
 from feddns.inventory import Inventory, Upstream
-from feddns.report import Notice
 from feddns.resolver.counts import gauge
 
 if TYPE_CHECKING:
@@ -40,9 +39,6 @@ _log = logging.getLogger("feddns.watching")
 
 _MOST_UNSENT = 64 << 20
 """Bytes of frames that wait for one reader before it is cut off."""
-
-_SILENT = 10.0
-"""Seconds without a turn of its loop after which a process counts as stuck."""
 
 _PATIENCE = 30.0
 """Seconds after which the garbage collector goes on, whole world or not."""
@@ -193,43 +189,6 @@ class Watching:
                 self._told[reader] = feed.read_told(await stream.readexactly(size))
 
 
-class Heartbeat:
-    """Whether the watcher's loop still turns, seen from the thread of the HTTP server."""
-
-    def __init__(self) -> None:
-        self._last = time.monotonic()
-
-    async def run(self) -> None:
-        while True:
-            self._last = time.monotonic()
-            await asyncio.sleep(1)
-
-    def checks(self) -> dict[str, str]:
-        silent = time.monotonic() - self._last
-        return {"watching": f"no turn for {silent:.0f} s" if silent > _SILENT else ""}
-
-
-def readiness(
-    regions: Sequence[Readable], now: float, notice: Notice | None = None
-) -> dict[str, str]:
-    """The checks of /readyz: each answering process has a whole world, and its loop turns.
-
-    `now`: of the monotonic clock, which all processes share.
-    """
-    found = {f"answering-{index}": _trouble(region, now) for index, region in enumerate(regions)}
-    if notice is not None and notice.draining:
-        return {"server": "draining", **found}
-    return found
-
-
-def _trouble(region: Readable, now: float) -> str:
-    numbers = region.read()
-    if not numbers[gauge("ready")]:
-        return "has no whole world yet"
-    silent = now - numbers[gauge("turned_ns")] / 1e9
-    return f"no turn for {silent:.0f} s" if silent > _SILENT else ""
-
-
 def run(
     settings: Settings,
     feed_socket: socket.socket,
@@ -267,7 +226,7 @@ async def _run(
     watching = Watching(settings)
     # Its end is the process's: to close it would wait for the readers, who wait for the next one.
     _server = await asyncio.start_unix_server(watching.serve_reader, sock=feed_socket)
-    heartbeat = Heartbeat()
+    heartbeat = health.Heartbeat()
     async with asyncio.TaskGroup() as group:
         group.create_task(watching.run())
         group.create_task(heartbeat.run())
@@ -288,7 +247,7 @@ async def relieve(limit: int, regions: Sequence[Readable], desk: Desk) -> None:
 
 async def serve_others(
     watching: Watching,
-    heartbeat: Heartbeat,
+    heartbeat: health.Heartbeat,
     metrics: socket.socket | None,
     regions: Sequence[Readable],
     desk: Desk,
@@ -313,7 +272,7 @@ async def serve_others(
 def serve_metrics(
     listening: socket.socket,
     watching: Watching,
-    heartbeat: Heartbeat,
+    heartbeat: health.Heartbeat,
     regions: Sequence[Readable],
     desk: Desk,
 ) -> Server:
@@ -349,24 +308,7 @@ def serve_metrics(
     app = http.application(
         collector,
         heartbeat.checks,
-        lambda: readiness(regions, time.monotonic(), notice()),
-        lambda: notes(notice(), regions, time.time()),
+        lambda: health.readiness(regions, time.monotonic(), notice()),
+        lambda: health.notes(notice(), regions, time.time()),
     )
     return http.serve(listening, app)
-
-
-def notes(notice: Notice, regions: Sequence[Readable] = (), now: float = 0.0) -> list[str]:
-    """What /readyz?verbose says beside its checks: it is no reason to send questions elsewhere.
-
-    `now`: Unix time.
-    """
-    found = []
-    if notice.trouble:
-        found.append(f"settings not taken, the old ones are in force: {notice.trouble}")
-    for index, region in enumerate(regions):
-        since = region.read()[gauge("stale_since_ns")] / 1e9
-        if since:
-            found.append(
-                f"answering-{index} is stale: not followed for {max(0.0, now - since):.0f} s"
-            )
-    return found

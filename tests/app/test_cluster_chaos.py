@@ -198,6 +198,8 @@ def test_the_history_is_gone_when_the_watch_comes_back(serve: Serve, world: Worl
         world.cluster.compact_etcd()
         world.proxy.accept()
         world.sees(server, "192.0.2.4", "192.0.2.5", within=10)
+        errors = "feddns_kubernetes_informer_errors_total"
+        until(lambda: server.metric(errors, reason="expired"), "it was told so (410)", within=5)
         assert server.rcode(world.name("web")) == "NXDOMAIN"
         until(lambda: server.ask(world.name("late"), "CNAME").answer, "late is there", within=10)
 

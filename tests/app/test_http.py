@@ -14,7 +14,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from feddns.app import watching
+from feddns.app import health
 from feddns.app.memory import Region
 from tests import manifesting
 from tests.serving import Serve, Server, until
@@ -126,7 +126,7 @@ def test_readiness() -> None:
         region.gauge("ready", 1)
         region.gauge("turned_ns", int(turned * 1e9))
         region.publish()
-    assert watching.readiness([starting, good, stuck], 100.0) == {
+    assert health.readiness([starting, good, stuck], 100.0) == {
         "answering-0": "has no whole world yet",
         "answering-1": "",
         "answering-2": "no turn for 20 s",
