@@ -18,7 +18,7 @@ begin() {
     target=$cache/$1-$2
     [ -x "$target/$3" ] && return 1
     if ! [ -x "$go" ]; then
-        echo "$1 cannot be built: no Go toolchain; apt-get install golang, or put go on the PATH" >&2
+        echo "$1 cannot be built: put Go 1.21 or newer on the PATH (it fetches the toolchain it needs)" >&2
         exit 1
     fi
     echo "building $1 $2 into $target ..." >&2

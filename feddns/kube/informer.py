@@ -54,6 +54,10 @@ SILENT_START = 15.0
 SILENT_LIST = 60.0
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
+CONNECTION_WAIT = 5.0
+"""The longest where nobody is reached: a server that comes back is to be followed soon."""
+SILENT_WATCH = 150.0
+"""Seconds without a byte after which a watch that has had a bookmark is dead: one comes a minute."""
 FORBIDDEN_WAIT = 5.0
 """The least wait when a rule is missing: somebody has to act."""
 
@@ -265,7 +269,7 @@ class Informer:
         if self._is_initial and now - self._heard > SILENT_START:
             self._without_watch_list(now)
         else:
-            self._wait("connection", reason, now)
+            self._wait("connection", reason, now, longest=CONNECTION_WAIT)
 
     # --- lists -----------------------------------------------------------------------------------
 
@@ -355,6 +359,7 @@ class Informer:
 
     def _bookmark(self, metadata: shapes.Bookmarked, events: list[Event], now: float) -> None:
         self.last_bookmark = now
+        self._request = self._request._replace(silence=SILENT_WATCH)
         self._good()
         version = metadata.resource_version or ""
         if not self._is_initial:
@@ -405,7 +410,13 @@ class Informer:
         self._wait(kind, text, now, _wait(self._expired, self._chance))
 
     def _wait(
-        self, kind: str, text: str, now: float, least: float = 0.0, phase: str = WAITING
+        self,
+        kind: str,
+        text: str,
+        now: float,
+        least: float = 0.0,
+        phase: str = WAITING,
+        longest: float = LONGEST_WAIT,
     ) -> None:
         self._failures += 1
         self.errors[kind] += 1
@@ -414,7 +425,7 @@ class Informer:
             self._told = text
             self._told_general = kind in _GENERAL
             self.notes.append(Note(True, text, self._told_general))
-        self.due = now + max(least, _wait(self._failures, self._chance))
+        self.due = now + max(least, _wait(self._failures, self._chance, longest))
         self._enter(phase, now)
 
     def _enter(self, phase: str, now: float) -> None:
@@ -436,6 +447,6 @@ class Informer:
         return f"404 Not Found, the server has no {version} {plural}"
 
 
-def _wait(attempt: int, chance: float) -> float:
-    longest: float = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(attempt - 1, 16))
-    return longest * (0.5 + chance / 2)
+def _wait(attempt: int, chance: float, longest: float = LONGEST_WAIT) -> float:
+    whole: float = min(longest, FIRST_WAIT * 2 ** min(attempt - 1, 16))
+    return whole * (0.5 + chance / 2)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from feddns.events import Event, Gone, Put
 from feddns.kube import resources
 from feddns.kube.informer import (
+    CONNECTION_WAIT,
     FORBIDDEN,
     LISTING,
     LONGEST_WAIT,
@@ -353,14 +354,26 @@ def test_another_error_event_waits_and_lists() -> None:
 
 def test_silence() -> None:
     one = watching()
-    one.data(bookmark("11"), 60)
-    assert not one.is_silent(60 + 270)
-    assert one.is_silent(60 + 271)
+    assert not one.is_silent(270)
+    assert one.is_silent(271)
+    one.data(bookmark("11"), 60)  # a server that sends bookmarks sends one a minute
+    assert not one.is_silent(60 + 150)
+    assert one.is_silent(60 + 151)
     one.failed("silent", 331)
     assert one.request(332, 0).target.endswith("resourceVersion=11")
 
 
 # --- trouble -------------------------------------------------------------------------------------
+
+
+def test_a_server_that_cannot_serve_is_given_more_time() -> None:
+    one = informer()
+    waits = []
+    for _ in range(9):
+        one.request(0, 1.0)
+        one.refused(500, "etcd", 0.0, 0)
+        waits.append(one.due)
+    assert waits == [0.5, 1, 2, 4, 8, 16, LONGEST_WAIT, LONGEST_WAIT, LONGEST_WAIT]
 
 
 def test_waiting_doubles_and_the_first_good_page_ends_it() -> None:
@@ -370,7 +383,7 @@ def test_waiting_doubles_and_the_first_good_page_ends_it() -> None:
         one.request(0, 1.0)
         one.failed("down", 0)
         waits.append(one.due)
-    assert waits == [0.5, 1, 2, 4, 8, 16, LONGEST_WAIT, LONGEST_WAIT, LONGEST_WAIT]
+    assert waits == [0.5, 1, 2, 4, CONNECTION_WAIT, CONNECTION_WAIT, 5, 5, 5]
     assert [note.text for note in one.notes] == ["down"]
     answer(one, page())
     assert one.notes[-1].text == "followed again"

@@ -193,7 +193,7 @@ def test_before_the_first_sync_nothing_is_denied() -> None:
     [
         ("disabled", "10-244-0-9.default.pod", "NXDOMAIN"),
         ("disabled", "default.pod", "NXDOMAIN"),
-        ("disabled", "pod", "NXDOMAIN"),
+        ("disabled", "pod", "NODATA"),
         ("insecure", "10-244-0-9.default.pod", "10-244-0-9.default.pod A 10.244.0.9"),
         ("insecure", "10-244-0-8.default.pod", "10-244-0-8.default.pod A 10.244.0.8"),
         ("insecure", "10-244-0-9.nowhere.pod", "NXDOMAIN"),

@@ -4,7 +4,7 @@
     K1    (apex)                                always                         SOA, NS
     K2    dns-version                           always                         TXT "1.1.0"
     K3    dns · ns.dns                          always                         – · A, AAAA
-    K4    svc · pod                             always · pods not disabled     –
+    K4    svc · pod                             always                         –
     K5    <namespace>.svc · <namespace>.pod     the namespace exists           –
     K6-K8 <…>.<service>.<namespace>.svc         see `local`
     K9    <dashed address>.<namespace>.pod      as --pods says                 A, AAAA
@@ -65,10 +65,10 @@ def _service_branch(lookup: Lookup, labels: list[Label]) -> Outcome:
 def _pod_branch(lookup: Lookup, labels: list[Label]) -> Outcome:
     """K4, K5 and K9 below `pod` (K-POD-LAX, K-POD-DEEP: only real addresses, nothing deeper)."""
     mode = lookup.settings.pods
-    if mode == "disabled":
-        return MISSING
     if not labels:
         return NO_DATA
+    if mode == "disabled":
+        return MISSING
     lookup.depends.append((labels[-1],))
     if not local.serves(lookup, labels[-1]) or len(labels) > 2:
         return MISSING
