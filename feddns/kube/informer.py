@@ -57,7 +57,7 @@ LONGEST_WAIT = 30.0
 CONNECTION_WAIT = 5.0
 """The longest where nobody is reached: a server that comes back is to be followed soon."""
 SILENT_WATCH = 150.0
-"""Seconds without a byte after which a watch that has had a bookmark is dead: one comes a minute."""
+"""Seconds without a byte that end a watch which has had a bookmark: one comes each minute."""
 FORBIDDEN_WAIT = 5.0
 """The least wait when a rule is missing: somebody has to act."""
 
