@@ -62,10 +62,9 @@ class Upstreams:
         self._listeners = listeners
         self._store = responder.store
         self._loop = loop
-        self.transport = Transport(loop.call_later)
-        self.forwarder = Forwarder(
-            settings, self.transport, loop.time, Chance(), MARK, _log.warning
-        )
+        chance = Chance()
+        self.transport = Transport(loop.call_later, chance)
+        self.forwarder = Forwarder(settings, self.transport, loop.time, chance, MARK, _log.warning)
         self.transport.forwarder = self.forwarder
         self.relay = Relay(responder, self.forwarder)
         self._ready = (responder.udp, responder.tcp)

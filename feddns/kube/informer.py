@@ -1,9 +1,9 @@
 """One resource of an API, listed and then watched: what to ask next, and the events in the answers.
 
     state           asked                                  leads to
-    to list         a watch that begins with everything    watching, at the bookmark that ends it
-                    (where the server has it); else
-                    pages of 500, by continue token        watching, after the last page
+    to list         pages of 500, by continue token        watching, after the last page
+    to list again   a watch that begins with everything    watching, at the bookmark that ends it
+                    (where the server has it); else pages
     watching        a watch from the last version, with    itself, when the watch ends by its time
                     bookmarks, for 4 to 5 minutes
     waiting         nothing, until the time is over        what it was before
@@ -22,10 +22,11 @@
                                                       5xx for the sixth time: everything is listed
     an ERROR event other than 410                     waits, then lists again
     a line that is no JSON                            waits, then lists again
-    nothing for timeoutSeconds + 30                   `is_silent`: the caller cuts the connection
+    nothing for timeoutSeconds + 30, or for 150 s     `is_silent`: the caller cuts the connection
+    after a bookmark
     no connection, or a cut one                       waits; the list or watch goes on where it was
 
-Waiting doubles from half a second to 30 seconds, of which the half is by chance.
+Waiting doubles from half a second to 30 seconds (5 where nobody is reached), the half by chance.
 
 The caller makes each `Request`, tells `accepted`, `data`, `ended` or `refused` or `failed`, and has
 the events.  `cut` says that the connection is to be closed.  Pure: `now` is a clock that only goes
@@ -93,9 +94,15 @@ class Resource(NamedTuple):
 
 
 class Abilities(msgspec.Struct):
-    """What the server was found able to do; shared by all informers of an API."""
+    """What the server was found able to do; shared by all informers of an API.
+
+    `first_list`: the first reading, too, is by watch-list.  It is not by default: as JSON that
+    costs the server twice the time of pages.  When many clients list again at once, what counts is
+    its memory, which a watch-list spares (KEP-3157).
+    """
 
     watch_list: bool = True
+    first_list: bool = False
 
 
 class Request(NamedTuple):
@@ -173,7 +180,7 @@ class Informer:
         if self.version:
             query = f"{watch}&resourceVersion={quote(self.version, safe='')}"
             request = Request(query, True, seconds + SLACK)
-        elif self._abilities.watch_list and not self._continue:
+        elif self._by_watch_list():
             query = f"{watch}&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
             request = Request(query, True, SILENT_START)
             self._is_initial = True
@@ -187,6 +194,14 @@ class Informer:
             request = Request(query, False, SILENT_LIST)
         self._request = request._replace(target=f"{self.resource.path}?{request.target}")
         return self._request
+
+    def _by_watch_list(self) -> bool:
+        abilities = self._abilities
+        return (
+            abilities.watch_list
+            and not self._continue
+            and (self.is_complete or abilities.first_list)
+        )
 
     def is_silent(self, now: float) -> bool:
         """Whether what was asked for has been without a byte for too long."""

@@ -33,7 +33,7 @@ KIND = resources.KINDS[Role.CLUSTER]["v1", "Service"]
 
 
 def informer(*, watch_list: bool = False) -> Informer:
-    return Informer(SERVICES, Table(KIND), Abilities(watch_list))
+    return Informer(SERVICES, Table(KIND), Abilities(watch_list, first_list=watch_list))
 
 
 def service(name: str, address: str = "192.0.2.1", version: str = "1", **more: Any) -> Any:
@@ -213,6 +213,17 @@ def test_a_watch_list_after_410_sweeps() -> None:
     assert told(events) == ["-c", "-a"]
 
 
+def test_the_first_reading_is_by_pages_and_the_next_by_watch_list() -> None:
+    one = Informer(SERVICES, Table(KIND), Abilities())
+    assert one.request(0, 0).target == "/api/v1/services?limit=500"
+    one.accepted(0)
+    one.data(page(service("a"), version="10"), 0)
+    one.ended(0)
+    answer_begins(one, error(410))
+    one.ended(1)
+    assert "sendInitialEvents=true" in one.request(60, 0).target
+
+
 def answer_begins(one: Informer, body: bytes) -> list[Event]:
     one.request(1, 0)
     one.accepted(1)
@@ -221,7 +232,7 @@ def answer_begins(one: Informer, body: bytes) -> list[Event]:
 
 @pytest.mark.parametrize("status", [400, 405, 422])
 def test_a_server_without_it_is_asked_for_pages(status: int) -> None:
-    abilities = Abilities()
+    abilities = Abilities(first_list=True)
     one, other = (Informer(SERVICES, Table(KIND), abilities) for _ in range(2))
     one.request(0, 0)
     one.refused(status, "resourceVersionMatch is forbidden for watch", 0, 0)
@@ -428,7 +439,7 @@ def test_a_missing_rule_is_written_as_one_would_write_it() -> None:
 
 def test_the_resource_is_not_there() -> None:
     clusters = Resource("federation.feddns.dev/v1beta1", "clusters")
-    one = Informer(clusters, Table(KIND), Abilities())
+    one = Informer(clusters, Table(KIND), Abilities(first_list=True))
     assert one.request(0, 0).target.startswith("/apis/federation.feddns.dev/v1beta1/clusters?")
     one.refused(404, "", 0, 0)
     assert one.is_absent

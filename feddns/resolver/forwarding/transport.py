@@ -1,7 +1,8 @@
-"""The sockets of forwarded questions: a new UDP socket, with a port of its own, for each message.
+"""The sockets of forwarded questions: a forger has to guess a port besides the id (RFC 5452 §9).
 
-    UDP    connected, so that the kernel drops what comes from elsewhere; a new one for each
-           message, so that a forger has to guess its port besides the id (RFC 5452 §9)
+    UDP    connected, so that the kernel drops what comes from elsewhere; one message at a time.
+           A new one for each message; under load, where 16 or more have just had their answers,
+           any of those, each for 32 messages at most
     TCP    one connection for one question, after a truncated reply
 
 They are in an epoll set of their own, which the event loop sees as one descriptor, as those of
@@ -22,11 +23,13 @@ from collections.abc import Callable
 
 from feddns.resolver import framing
 from feddns.resolver.forwarding.forwarder import Forwarder
-from feddns.resolver.forwarding.inflight import Exchange
+from feddns.resolver.forwarding.inflight import Chance, Exchange
+from feddns.resolver.forwarding.servers import Server
 
 _READ = 65_536
 _EVENTS = 256
 _SWEEP = 0.025
+_FEW, _MANY, _USES = 16, 64, 32
 _UDP = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 _TCP = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 
@@ -34,11 +37,13 @@ _TCP = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 class Place:
     """The socket of one exchange, and for TCP what is not yet sent or read."""
 
-    __slots__ = ("exchange", "socket", "unread", "unsent")
+    __slots__ = ("exchange", "is_answered", "socket", "unread", "unsent", "uses")
 
     def __init__(self, exchange: Exchange, opened: socket.socket) -> None:
-        self.exchange = exchange
+        self.exchange: Exchange | None = exchange
         self.socket = opened
+        self.uses = 1
+        self.is_answered = False
         self.unsent = b""
         self.unread = b""
 
@@ -48,9 +53,13 @@ class Transport:
 
     forwarder: Forwarder
 
-    def __init__(self, call_later: Callable[[float, Callable[[], None]], object]) -> None:
+    def __init__(
+        self, call_later: Callable[[float, Callable[[], None]], object], chance: Chance
+    ) -> None:
         """`call_later`: the loop's."""
         self.epoll = select.epoll()
+        self._chance = chance
+        self._spares: dict[Server, list[Place]] = {}
         self._places: dict[int, Place] = {}
         self._call_later = call_later
         self._is_sweeping = False
@@ -64,6 +73,9 @@ class Transport:
     def send(self, exchange: Exchange) -> bool:
         """Open a socket and send, or begin to connect; False when the machine refuses."""
         server = exchange.server
+        spares = self._spares.get(server, [])
+        if len(spares) >= _FEW and not exchange.tcp and self._send_again(exchange, spares):
+            return True
         family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
         try:
             opened = socket.socket(family, _TCP if exchange.tcp else _UDP)
@@ -72,7 +84,7 @@ class Transport:
         place = Place(exchange, opened)
         try:
             if exchange.tcp:
-                self._connect(place)
+                self._connect(place, exchange)
             else:
                 opened.connect((server.host, server.port))
                 opened.send(exchange.message)
@@ -87,10 +99,34 @@ class Transport:
             self._call_later(_SWEEP, self._sweep)
         return True
 
+    def _send_again(self, exchange: Exchange, spares: list[Place]) -> bool:
+        """By a socket that has had its answer; False when it will not."""
+        place = spares.pop(self._chance(len(spares)))
+        try:
+            place.socket.send(exchange.message)
+        except OSError:
+            self._close(place)
+            return False
+        place.uses += 1
+        place.exchange, exchange.place = exchange, place
+        return True
+
     def drop(self, exchange: Exchange) -> None:
-        """Close its socket, which leaves the epoll set with it."""
+        """Spare its socket when it has had its answer; else close it."""
         place = exchange.place
-        if isinstance(place, Place) and place.socket.fileno() >= 0:
+        if not isinstance(place, Place) or place.exchange is not exchange:
+            return
+        spares = self._spares.setdefault(exchange.server, [])
+        if place.is_answered and place.uses < _USES and len(spares) < _MANY:
+            place.exchange, place.is_answered = None, False
+            spares.append(place)
+        else:
+            self._close(place)
+
+    def _close(self, place: Place) -> None:
+        """The socket leaves the epoll set with its end."""
+        place.exchange = None
+        if place.socket.fileno() >= 0:
             del self._places[place.socket.fileno()]
             place.socket.close()
 
@@ -102,12 +138,15 @@ class Transport:
             place = self._places.get(descriptor)
             if place is None:  # its question was answered by another one in this turn
                 continue
-            if not place.exchange.tcp:
-                self._receive(place)
+            exchange = place.exchange
+            if exchange is None:  # nobody was asked: late, or forged
+                self._discard(place)
+            elif not exchange.tcp:
+                self._receive(place, exchange)
             elif place.unsent and event & select.EPOLLOUT:
-                self._write(place)
+                self._write(place, exchange)
             else:
-                self._read(place)
+                self._read(place, exchange)
 
     def finish(self, seconds: float) -> None:
         """Go on without the loop until nobody waits any more, at most so long."""
@@ -128,11 +167,15 @@ class Transport:
         self._is_sweeping = self.forwarder.sweep()
         if self._is_sweeping:
             self._call_later(_SWEEP, self._sweep)
+            return
+        for spares in self._spares.values():
+            for place in spares:
+                self._close(place)
+        self._spares.clear()
 
     # --- sockets ----------------------------------------------------------------------------------
 
-    def _receive(self, place: Place) -> None:
-        exchange = place.exchange
+    def _receive(self, place: Place, exchange: Exchange) -> None:
         while True:
             try:
                 message = place.socket.recv(_READ)
@@ -141,42 +184,50 @@ class Transport:
             except OSError as error:
                 self.forwarder.failed(exchange, _words(error))
                 return
+            place.is_answered = True
             if self.forwarder.received(exchange, message):
                 return
+            place.is_answered = False
 
-    def _connect(self, place: Place) -> None:
-        server = place.exchange.server
+    def _discard(self, place: Place) -> None:
+        for spares in self._spares.values():
+            if place in spares:
+                spares.remove(place)
+        self._close(place)
+
+    def _connect(self, place: Place, exchange: Exchange) -> None:
+        server = exchange.server
         with contextlib.suppress(BlockingIOError):
             place.socket.connect((server.host, server.port))
-        place.unsent = framing.frame(place.exchange.message)
+        place.unsent = framing.frame(exchange.message)
         self.epoll.register(place.socket.fileno(), select.EPOLLOUT | select.EPOLLIN)
 
-    def _write(self, place: Place) -> None:
+    def _write(self, place: Place, exchange: Exchange) -> None:
         try:
             sent = place.socket.send(place.unsent)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
-            self.forwarder.failed(place.exchange, f"over TCP: {_words(error)}")
+            self.forwarder.failed(exchange, f"over TCP: {_words(error)}")
             return
         place.unsent = place.unsent[sent:]
         if not place.unsent:
             self.epoll.modify(place.socket.fileno(), select.EPOLLIN)
 
-    def _read(self, place: Place) -> None:
+    def _read(self, place: Place, exchange: Exchange) -> None:
         try:
             stream = place.socket.recv(_READ)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
-            self.forwarder.failed(place.exchange, f"over TCP: {_words(error)}")
+            self.forwarder.failed(exchange, f"over TCP: {_words(error)}")
             return
         messages, place.unread = framing.take(place.unread + stream)
         for message in messages:
-            if self.forwarder.received(place.exchange, message):
+            if self.forwarder.received(exchange, message):
                 return
         if not stream:
-            self.forwarder.failed(place.exchange, "over TCP: closed the connection")
+            self.forwarder.failed(exchange, "over TCP: closed the connection")
 
 
 def _words(error: OSError) -> str:
