@@ -13,7 +13,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,11 +59,7 @@ class Running:
 
     def cpu_seconds(self) -> float:
         """User and system time of the tree, the descendants that ended included."""
-        ticks = 0
-        for pid in self.tree():
-            if fields := _stat(pid):
-                ticks += sum(int(value) for value in fields[11:15])
-        return ticks / TICKS_A_SECOND
+        return cpu_seconds(self.tree())
 
     def death(self) -> str | None:
         """Why the server is gone, or None while it runs."""
@@ -93,6 +89,15 @@ class Running:
             if (fields := _stat(pid)) and int(fields[3]) == session:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """User and system time of these processes and of their children that ended."""
+    ticks = 0
+    for pid in pids:
+        if fields := _stat(pid):
+            ticks += sum(int(value) for value in fields[11:15])
+    return ticks / TICKS_A_SECOND
 
 
 def _stat(pid: int) -> list[str] | None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,41 +17,82 @@ from bench import targets
 from bench.questions import WORKS
 from bench.results import Results, Scale
 
-BEGIN = "<!-- BEGIN RESULTS -->"
-END = "<!-- END RESULTS -->"
-
 TITLES = {key: work.title for key, work in WORKS.items()} | {
     "start": "start: exec → first right answer, ms",
     "memory": "memory after the start, MB",
     "memory-after": "memory after all works, MB",
 }
+CLUSTER_TITLES = {
+    "follow-50": "endpoint changed → answer changed, p50, ms",
+    "follow-99": "the same, p99, ms",
+    "storm-quiet": "p99 at 20,000 q/s of a pod's mix, quiet, ms",
+    "storm": "the same with 1,000 changes a second, ms",
+    "storm-lost": "lost with the changes, all rounds, %",
+    "storm-change": "CPU a change, µs",
+    "footprint-1000": "memory at 1,000 Services, MB",
+    "footprint-2500": "memory at 2,500 Services, MB",
+    "footprint-5000": "memory at 5,000 Services, MB",
+    "footprint-20000": "memory at 20,000 Services, MB",
+    "footprint-60000": "memory at 60,000 Services, MB",
+    "footprint-slope": "memory of 1,000 Services more, MB",
+    "footprint-two": "memory at the middle size, two answering processes, MB",
+    "footprint-slope-two": "memory of 1,000 more, two answering processes, MB",
+    "relist": "a relist on top of it, %",
+    "restart-cold": "exec → first right answer, cold, ms",
+    "restart-warm": "the same from a saved snapshot, ms",
+    "forward-cached": "forwarded, from the cache, µs of CPU",
+    "forward-new": "forwarded, every question new, µs of CPU",
+}
 BIGGEST_GROWTH = 1.25
 SCALE_AIM = 10.0
 
 
-def render(results: Results, versions: dict[str, str], how: str) -> str:
+@dataclass(frozen=True, slots=True, eq=False)
+class Section:
+    """One table with its ratios: the markers it stands between, its first cell, its rows."""
+
+    marker: str
+    corner: str
+    titles: Mapping[str, str]
+
+    @property
+    def begin(self) -> str:
+        return f"<!-- BEGIN {self.marker} -->"
+
+    @property
+    def end(self) -> str:
+        return f"<!-- END {self.marker} -->"
+
+
+MAIN = Section("RESULTS", "µs of CPU a query", TITLES)
+CLUSTER = Section("CLUSTER RESULTS", "on a real kube-apiserver", CLUSTER_TITLES)
+
+
+def render(section: Section, results: Results, versions: dict[str, str], how: str) -> str:
     """The whole section: machine, numbers, ratios and targets, big folders, notes."""
     parts = [
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC. {machine()}",
         "Servers: " + ", ".join(f"{key} {version}" for key, version in versions.items()) + ".",
         how,
-        "\n".join(_numbers(results)),
+        "\n".join(_numbers(section, results)),
     ]
     if targets.OURS in results.servers:
-        parts.append("\n".join(_ratios(results)))
+        parts.append("\n".join(_ratios(section, results)))
         parts.append("\n".join(_scales(results.scales)))
     parts.append("\n".join(f"- {note}" for note in results.notes))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def put(text: str, file: Path) -> None:
-    """Write `text` between the markers of `file`, or as the whole of it when it has none."""
+def put(texts: Mapping[Section, str], file: Path) -> None:
+    """Write each text between its markers in `file`, or all as the whole of it when it has none."""
     old = file.read_text(encoding="utf-8") if file.exists() else ""
-    head, begin, rest = old.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if begin and end:
-        text = f"{head}{BEGIN}\n\n{text}\n{END}{tail}"
-    file.write_text(text, encoding="utf-8")
+    marked = [section for section in texts if section.begin in old and section.end in old]
+    new = old if marked else "\n".join(texts.values())
+    for section in marked:
+        head, begin, rest = new.partition(section.begin)
+        _, end, tail = rest.partition(section.end)
+        new = f"{head}{begin}\n\n{texts[section]}\n{end}{tail}"
+    file.write_text(new, encoding="utf-8")
 
 
 def machine() -> str:
@@ -68,9 +110,14 @@ def _cpu_model() -> str:
     return platform.machine()
 
 
-def _works(results: Results) -> list[str]:
+def _works(section: Section, results: Results) -> list[str]:
     measured = {work for work, _ in results.cells}
-    return [work for work in TITLES if work in measured]
+    return [work for work in section.titles if work in measured]
+
+
+def _servers(results: Results) -> list[str]:
+    measured = {server for _, server in results.cells}
+    return [server for server in results.servers if server in measured]
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -88,32 +135,35 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [texts[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *texts[1:]]
 
 
-def _numbers(results: Results) -> list[str]:
+def _numbers(section: Section, results: Results) -> list[str]:
+    servers = _servers(results)
     rows = [
-        [TITLES[work], *(_cell(results, work, server) for server in results.servers)]
-        for work in _works(results)
+        [section.titles[work], *(_cell(results, work, server) for server in servers)]
+        for work in _works(section, results)
     ]
-    return _table(["µs of CPU a query", *results.servers], rows)
+    return _table([section.corner, *servers], rows)
 
 
 def _cell(results: Results, work: str, server: str) -> str:
-    reason = results.cell(work, server).reason
-    return reason or _number(results.median(work, server))
+    found = results.cells.get((work, server))
+    return (found and found.reason) or _number(results.median(work, server))
 
 
 def _number(value: float | None) -> str:
     if value is None:
         return "-"
+    if value < 1:
+        return f"{value:.2f}"
     return f"{value:.1f}" if value < 100 else f"{value:.0f}"
 
 
-def _ratios(results: Results) -> list[str]:
-    peers = [server for server in results.servers if server != targets.OURS]
+def _ratios(section: Section, results: Results) -> list[str]:
+    peers = [server for server in _servers(results) if server != targets.OURS]
     rows = []
-    for work in _works(results):
+    for work in _works(section, results):
         must, aim = targets.TARGETS.get(work, ((), ()))
         ratios = (results.ratio(work, targets.OURS, peer) for peer in peers)
-        row = [TITLES[work], *(f"{ratio:.2f}" if ratio else "-" for ratio in ratios)]
+        row = [section.titles[work], *(f"{ratio:.2f}" if ratio else "-" for ratio in ratios)]
         for bounds in (must, aim):
             row += [" and ".join(map(str, bounds)), _mark(targets.met(results, work, bounds))]
         rows.append(row)

@@ -25,13 +25,21 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a server is given: its port, a folder of its own, and the inventory's three forms."""
+    """What a server is given: its port, a folder of its own, and the inventory's forms.
+
+    With a kubeconfig, feddns and CoreDNS follow the API server that it names instead of the
+    manifests and of the stand-in at `api_port`; with an upstream they forward to that port.
+    """
 
     port: int
     home: Path
     manifests: Path
     zones: Path
     api_port: int
+    kubeconfig: Path | None = None
+    upstream: int | None = None
+    snapshot: Path | None = None
+    processes: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,14 @@ def _version(*arguments: str) -> Callable[[str], str]:
 
 def launch_feddns(python: str, place: Place) -> Launch:
     command = [python, "-m", "feddns", "serve", "--listen", f"127.0.0.1:{place.port}"]
-    command += ["--manifests", str(place.manifests), "--metrics", "none", "--processes", "1"]
+    command += ["--metrics", "none", "--processes", str(place.processes)]
+    command += (
+        ["--kubeconfig", str(place.kubeconfig), "--lame-duck", "0"]
+        if place.kubeconfig
+        else ["--manifests", str(place.manifests)]
+    )
+    command += ["--upstream", f"127.0.0.1:{place.upstream}"] if place.upstream else []
+    command += ["--snapshot", str(place.snapshot)] if place.snapshot else []
     return Launch(command, folder=ROOT)
 
 
@@ -139,11 +154,11 @@ COREDNS_PLAIN = """.:{port} {{
     bind 127.0.0.1
     errors
 {cache}    kubernetes cluster.local in-addr.arpa ip6.arpa {{
-        endpoint http://127.0.0.1:{api}
+        {api}
         pods insecure
         ttl 30
     }}
-}}
+{forward}}}
 """
 
 # What `kubeadm init` writes, but for the addresses, and for the API and the upstream, which are
@@ -156,13 +171,13 @@ COREDNS_KUBEADM = """.:{port} {{
     }}
     ready 127.0.0.1:{ready}
     kubernetes cluster.local in-addr.arpa ip6.arpa {{
-        endpoint http://127.0.0.1:{api}
+        {api}
         pods insecure
         fallthrough in-addr.arpa ip6.arpa
         ttl 30
     }}
     prometheus 127.0.0.1:{metrics}
-    forward . 127.0.0.1:{api} {{
+    forward . 127.0.0.1:{upstream} {{
         max_concurrent 1000
     }}
     cache 30 {{
@@ -195,9 +210,12 @@ def launch_coredns_kubeadm(program: str, place: Place) -> Launch:
 
 def _launch_coredns(program: str, place: Place, template: str, cache: str) -> Launch:
     corefile = place.home / "Corefile"
+    api = f"endpoint http://127.0.0.1:{place.api_port}"
     text = template.format(
         port=place.port,
-        api=place.api_port,
+        api=f"kubeconfig {place.kubeconfig}" if place.kubeconfig else api,
+        upstream=place.upstream or place.api_port,
+        forward=f"    forward . 127.0.0.1:{place.upstream}\n" if place.upstream else "",
         cache=cache,
         health=free_port(),
         ready=free_port(),

@@ -44,6 +44,19 @@ TARGETS: dict[str, tuple[Bounds, Bounds]] = {
     "connect": ((Bound(1.2, "coredns"),), (Bound(1.3, "knot"),)),
     "start": ((Bound(1000, unit="ms"),), (Bound(400, unit="ms"),)),
     "memory": ((Bound(100, unit="MB"),), (Bound(60, unit="MB"),)),
+    # On a real kube-apiserver (`bench.cluster`).
+    "follow-50": ((Bound(3, unit="ms"),), (Bound(0.7, unit="ms"),)),
+    "follow-99": ((Bound(20, unit="ms"),), (Bound(5, unit="ms"),)),
+    "storm": ((Bound(0.3, "coredns"),), (Bound(1.5, "knot"),)),
+    "storm-lost": ((Bound(0, unit="%"),), ()),
+    "storm-change": ((Bound(100, unit="µs"),), ()),
+    "footprint-20000": ((Bound(1.0, "coredns"),), ()),
+    "footprint-slope": ((Bound(2.7, unit="MB"),), (Bound(1.4, unit="MB"),)),
+    "relist": ((Bound(25, unit="%"),), ()),
+    "restart-cold": ((Bound(1.0, "coredns"),), ()),
+    "restart-warm": ((Bound(1000, unit="ms"),), ()),
+    "forward-cached": ((Bound(0.3, "coredns-cache"),), ()),
+    "forward-new": ((Bound(2.0, "coredns"),), ()),
 }
 
 

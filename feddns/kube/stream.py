@@ -3,8 +3,8 @@
 A watch is a small record for each event, and a turn of asyncio's own TLS costs 80 µs for each,
 pausing or not, for it pauses what is decrypted and not the socket.  Here pieces that follow one
 another within 5 ms end the readiness of the socket: it is looked at every 3 ms, until it had
-nothing for three times; and as long as there is something each time, seldomer, down to every 12 ms.
-A lone event is read at once, one of a thousand a second 6 ms later on average, and one turn takes
+nothing for three times; and as long as there is something each time, seldomer, down to every 20 ms.
+A lone event is read at once, one of a thousand a second 10 ms later on average, and one turn takes
 all that is there.
 
     trouble                        `lost` is told
@@ -28,7 +28,7 @@ from feddns.kube.credentials import Access
 
 CONNECT_SECONDS = 10.0
 DEAD_AFTER = 15
-REST, LONGEST_REST = 0.003, 0.012
+REST, LONGEST_REST = 0.003, 0.020
 CLOSE_TOGETHER = 0.005
 _SMALL = 1 << 15
 """Octets: more than that at once is a list, which nothing is gained from resting in."""

@@ -155,7 +155,7 @@ def test_no_place_for_temporary_files(processes: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "--manifests DIR names a folder"),
+        ((), "--kubeconfig FILE names a cluster's API"),
         (("--listen", "localhost:53"), "'localhost' is no IP address"),
         (("--listen", "127.0.0.1"), "is not ADDRESS:PORT"),
         (("--listen", "127.0.0.1:70000"), "is not ADDRESS:PORT"),

@@ -15,6 +15,8 @@ from bench import check, inventory, manifests, questions, zone
 from feddns import config
 from feddns.cli import offline
 from feddns.resolver.responder import Peer, Responder
+from tests import clusters
+from tests.realcluster import API_PROGRAMS
 
 SIZE = 120
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,3 +93,20 @@ def test_one_short_run_beside_knot(tmp_path: Path) -> None:
     hot = next(line for line in table.read_text().splitlines() if line.startswith("| hot names"))
     cells = [cell.strip() for cell in hot.strip("|").split("|")]
     assert [float(cell) > 0 for cell in cells[1:3]] == [True, True], ran.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.tool("dnsperf")
+def test_one_short_run_on_a_real_api_server(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    clusters.require(request.config, *API_PROGRAMS)
+    table = tmp_path / "table.md"
+    ran = subprocess.run(
+        [
+            sys.executable, "-m", "bench", "--quick", "--only", "follow", "--servers", "feddns",
+            "--output", str(table),
+        ],
+        cwd=ROOT, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert ran.returncode in (0, 1), ran.stderr
+    row = next(line for line in table.read_text().splitlines() if line.startswith("| endpoint ch"))
+    assert float(row.strip("|").split("|")[1]) > 0, ran.stdout

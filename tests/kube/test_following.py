@@ -265,11 +265,13 @@ def test_what_is_remembered_is_swept(cluster: RealCluster) -> None:
 
 
 def test_a_federation(cluster: RealCluster, caplog: pytest.LogCaptureFixture) -> None:
+    """With the CustomResourceDefinition of Clusters, if another test has put it there, or not."""
     world = World(cluster.kubeconfig, Role.FEDERATION)
 
     async def script() -> None:
-        await world.until(lambda: any(row.resource == "clusters" and row.errors
-                                      for row in world.source.states()))  # fmt: skip
+        await world.until(lambda: world.source.synced or any(
+            row.resource == "clusters" and row.errors for row in world.source.states()
+        ))  # fmt: skip
 
     follow(world, script())
     if not world.source.synced:
