@@ -86,11 +86,10 @@ class Answering:
         self._obedience: pressure.Obedience | None = None
         self._max_stale = settings.max_stale
         self._budget = settings.upstream_budget
-        self._udp = [
-            UdpServer(listener.udp, self.responder, loop.call_soon) for listener in listeners
-        ]
         self._tcp = [TcpServer(listener.tcp, self.responder, loop.time) for listener in listeners]
         self.upstreams = Upstreams(self.responder, listeners, loop) if settings.forward else None
+        soon = loop.call_soon if self.upstreams is None else self.upstreams.soon
+        self._udp = [UdpServer(listener.udp, self.responder, soon) for listener in listeners]
         self._changed = 0
         self._synced = False
         self._is_open = False
@@ -129,9 +128,15 @@ class Answering:
             return
         self._is_open = True
         for udp in self._udp:
-            self.loop.add_reader(udp.socket.fileno(), udp.on_readable)
+            self.loop.add_reader(udp.socket.fileno(), self._serve, udp)
         for tcp in self._tcp:
             self.loop.add_reader(tcp.fileno(), tcp.on_ready)
+
+    def _serve(self, udp: UdpServer) -> None:
+        """Questions, and what has come from upstream meanwhile: a turn of the loop is dear."""
+        udp.on_readable()
+        if self.upstreams is not None and self.upstreams.forwarder.in_flight:
+            self.upstreams.on_ready()
 
     async def leave(self) -> None:
         """Answer what already waits, and leave the sockets to the others; `drain` is the end."""

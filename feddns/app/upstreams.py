@@ -14,6 +14,7 @@ import logging
 import os
 import socket
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 from feddns.app.sockets import Listener
@@ -70,9 +71,27 @@ class Upstreams:
         self._ready = (responder.udp, responder.tcp)
         self._seen: tuple[int, ...] = ()
         self._published: dict[str, int] = {}
+        self._is_taking = False
+        self._after: list[Callable[[], None]] = []
         self._troubled = False
         responder.relay = self.relay
-        loop.add_reader(self.transport.fileno(), self.transport.on_ready)
+        loop.add_reader(self.transport.fileno(), self.on_ready)
+
+    def on_ready(self) -> None:
+        """Take what has come from upstream, and send on at once what can be."""
+        self._is_taking = True
+        self.transport.on_ready()
+        self._is_taking = False
+        after, self._after = self._after, []
+        for function in after:
+            function()
+
+    def soon(self, function: Callable[[], None]) -> None:
+        """Call it at the end of this turn, if one is being taken, or in the next."""
+        if self._is_taking:
+            self._after.append(function)
+        else:
+            self._loop.call_soon(function)
 
     def tick(self) -> None:
         """Four times a second or so."""

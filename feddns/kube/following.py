@@ -22,14 +22,13 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
 from feddns.config import Settings
 from feddns.errors import ApiTrouble, OperatorNeeded
 from feddns.events import Event, Object, Stale, Synced
-from feddns.federations import Federations
 from feddns.inventory import Counts, InformerState, Refusal
 from feddns.kube import resources
 from feddns.kube.client import Connection, Sink
@@ -38,9 +37,6 @@ from feddns.kube.informer import Abilities, Informer, Note, Resource
 from feddns.kube.resources import Role
 from feddns.kube.table import Table
 from feddns.kube.telling import Teller
-from feddns.nameservers import Nameservers
-from feddns.services import FederatedService, Namespace, Pod, Service, Slice
-from feddns.topology import Cluster, Node
 
 log = logging.getLogger("feddns.kube")
 
@@ -70,8 +66,10 @@ class ApiSource:
         self.title = f"{role.value} API ({self._credentials.where})"
         self.synced = False
         self._informers = _informers(settings, role)
-        self._by_type = {kind: found for found, kinds in self._informers for kind in kinds}
-        self._essential, self._optional = _parts(self._informers, role)
+        self._essential, self._optional = (
+            [one for one in self._informers if (one.resource.plural in _OPTIONAL) is optional]
+            for optional in (False, True)
+        )
         self._teller = Teller(self._credentials, self.title)
         self._is_stale = False
         self._emit: Emit = lambda events: None
@@ -81,20 +79,11 @@ class ApiSource:
         """Raises `OperatorNeeded` when the kubeconfig or the service account cannot be used."""
         self._credentials.check()
 
-    def restore(self, objects: Iterable[Object | msgspec.Raw | bytes]) -> None:
-        """What was known before: it stays until a whole list is without it."""
-        for given in objects:
-            thing = _decode(given) if isinstance(given, bytes | msgspec.Raw) else given
-            informer = self._by_type.get(type(thing))
-            if informer is not None:
-                informer.table.restore(thing)
-        self._is_stale = self.role is Role.CLUSTER
-
     async def run(self, emit: Emit) -> None:
         """Tell everything, then every change, for ever."""
         self._emit = emit
         async with asyncio.TaskGroup() as group:
-            for informer, _ in self._informers:
+            for informer in self._informers:
                 group.create_task(self._follow(informer))
             group.create_task(self._teller.run())
 
@@ -209,14 +198,14 @@ class ApiSource:
 
     def objects(self) -> Iterator[msgspec.Raw]:
         """All objects in force, as the msgpack that they are kept as."""
-        for informer, _ in self._informers:
+        for informer in self._informers:
             yield from map(msgspec.Raw, informer.table.objects())
 
     def refusals(self) -> list[Refusal]:
         """What does not count now, and why."""
         return [
             Refusal("", 0, reason)
-            for informer, _ in self._informers
+            for informer in self._informers
             for reason in informer.table.refusals()
         ]
 
@@ -224,7 +213,7 @@ class ApiSource:
         """For metrics: how many of what."""
         objects: Counter[str] = Counter()
         ignored: Counter[str] = Counter()
-        for informer, _ in self._informers:
+        for informer in self._informers:
             objects.update(informer.table.counts)
             ignored.update(informer.table.ignored)
         return {self.role: Counts(dict(+objects), dict(ignored), len(self.refusals()))}
@@ -247,7 +236,7 @@ class ApiSource:
                 errors=dict(informer.errors),
                 last_error=informer.last_error,
             )
-            for informer, _ in self._informers
+            for informer in self._informers
         ]
 
 
@@ -271,42 +260,32 @@ def _message(body: bytes) -> str:
 
 # --- which resources -----------------------------------------------------------------------------
 
-_Informers = list[tuple[Informer, tuple[type, ...]]]
-"""Each informer and the types of objects that it gives."""
+_FILTERED = frozenset(("Service", "EndpointSlice", "Pod"))
+"""What --namespaces leaves out."""
+
+_OPTIONAL = frozenset(("namespaces", "nodes", "configmaps"))
+"""What the rest can go on without."""
 
 
-def _informers(settings: Settings, role: Role) -> _Informers:
+def _informers(settings: Settings, role: Role) -> list[Informer]:
     abilities = Abilities()
     kinds = resources.kinds(settings.config_map)[role]
     served = settings.namespaces if role is Role.CLUSTER else ()
 
-    def make(version: str, kind: str, plural: str, *types: type, place: str = "/") -> None:
+    def make(version: str, kind: str, plural: str, place: str = "/") -> None:
         namespace, _, name = place.partition("/")
-        filtered = served if types[0] in (Service, Slice, Pod) else ()
-        table = Table(kinds[version, kind], filtered)
-        resource = Resource(version, plural, namespace, name)
-        made.append((Informer(resource, table, abilities), types))
+        table = Table(kinds[version, kind], served if kind in _FILTERED else ())
+        made.append(Informer(Resource(version, plural, namespace, name), table, abilities))
 
-    made: _Informers = []
+    made: list[Informer] = []
+    make("v1", "Service", "services")
     if role is Role.FEDERATION:
-        make("v1", "Service", "services", FederatedService)
-        make(_FEDERATION, "Cluster", "clusters", Cluster)
+        make(_FEDERATION, "Cluster", "clusters")
         return made
-    make("v1", "Service", "services", Service)
-    make(_DISCOVERY, "EndpointSlice", "endpointslices", Slice)
+    make(_DISCOVERY, "EndpointSlice", "endpointslices")
     if settings.pods == "verified":
-        make("v1", "Pod", "pods", Pod)
-    make("v1", "Namespace", "namespaces", Namespace)
-    make("v1", "Node", "nodes", Node)
-    place = settings.config_map
-    make("v1", "ConfigMap", "configmaps", Federations, Nameservers, place=place)
+        make("v1", "Pod", "pods")
+    make("v1", "Namespace", "namespaces")
+    make("v1", "Node", "nodes")
+    make("v1", "ConfigMap", "configmaps", settings.config_map)
     return made
-
-
-def _parts(informers: _Informers, role: Role) -> tuple[list[Informer], list[Informer]]:
-    """Those that nothing can be answered without, and the others."""
-    optional = ("namespaces", "nodes", "configmaps")
-    both: tuple[list[Informer], list[Informer]] = [], []
-    for informer, _ in informers:
-        both[informer.resource.plural in optional].append(informer)
-    return both

@@ -3,9 +3,9 @@
 A watch is a small record for each event, and a turn of asyncio's own TLS costs 80 µs for each,
 pausing or not, for it pauses what is decrypted and not the socket.  Here pieces that follow one
 another within 5 ms end the readiness of the socket: it is looked at every 3 ms, until it had
-nothing for three times; and as long as there is something each time, seldomer, down to every 20 ms.
-A lone event is read at once, one of a thousand a second 10 ms later on average, and one turn takes
-all that is there.
+nothing for three times; and as long as more than two have come each time, seldomer, down to every
+20 ms.  A lone event is read at once, one of a thousand a second 10 ms later on average, and a turn
+takes all that is there.
 
     trouble                        `lost` is told
     the peer closed                ""
@@ -48,6 +48,7 @@ class Stream:
         self._lost: Callable[[str], None] = lambda reason: None
         self._resting: asyncio.TimerHandle | None = None
         self._rest = REST
+        self._alone = _SMALL
         self._last = 0.0
         self._empty = 0
         self.is_open = True
@@ -81,6 +82,8 @@ class Stream:
     def _readable(self) -> None:
         size = self._read()
         now = self._loop.time()
+        if size:
+            self._alone = size  # about one event: it was read as soon as it was there
         if self.is_open and 0 < size < _SMALL and now - self._last < CLOSE_TOGETHER:
             self._loop.remove_reader(self._peer)
             self._empty = 0
@@ -94,7 +97,8 @@ class Stream:
         if not self.is_open:
             return
         self._empty = 0 if size else self._empty + 1
-        self._rest = min(LONGEST_REST, self._rest * 1.5) if size else REST
+        are_many = size > 2 * self._alone
+        self._rest = min(LONGEST_REST, self._rest * 1.5) if are_many else REST
         if self._empty < _MOST_EMPTY and size < _SMALL:
             self._resting = self._loop.call_later(self._rest, self._look)
         else:

@@ -30,11 +30,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from feddns.events import Event, Gone, Object, Put
-from feddns.federations import Federations
 from feddns.kube import fields, resources
 from feddns.kube.fields import Metadata
 from feddns.kube.resources import Kind, Outcome
-from feddns.nameservers import Nameservers
 
 Key = tuple[bytes, bytes]
 """Namespace (empty where there is none) and name."""
@@ -120,19 +118,6 @@ class Table:
             if name not in seen.get(namespace, ()):
                 del self._refused[namespace, name]
         return events
-
-    def restore(self, thing: Object) -> None:
-        """An object as it was known before; it stays until a whole list is without it."""
-        namespace, name = _key_of(thing)
-        names = self._objects.setdefault(namespace, {})
-        encoded = _encode(thing)
-        old = names.get(name)
-        if isinstance(thing, Federations | Nameservers):
-            others = old if isinstance(old, tuple) else ()
-            names[name] = (*others, encoded)
-        else:
-            names[name] = encoded
-        self.counts[type(thing).__name__] += 1
 
     # --- what is there ---------------------------------------------------------------------------
 
@@ -239,15 +224,6 @@ class Table:
         new = tuple(reason for reason in reasons if reason not in before)
         if new:
             self.reports.append(Report(metadata, new))
-
-
-def _key_of(thing: Object) -> Key:
-    """The same for an object that is remembered."""
-    if isinstance(thing, Federations | Nameservers):
-        return _ALONE
-    namespace = getattr(thing, "namespace", b"")
-    name = thing.name
-    return namespace, name.encode() if isinstance(name, str) else name
 
 
 def _parts(kept: Kept | None) -> tuple[bytes, ...]:

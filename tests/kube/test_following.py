@@ -16,13 +16,12 @@ import pytest
 from feddns import names, snapshot
 from feddns.config import Settings
 from feddns.errors import OperatorNeeded
-from feddns.events import Event, Gone, Object, Put, Stale, Synced
-from feddns.federations import Federation, Federations
+from feddns.events import Event, Gone, Object, Put, Synced
 from feddns.kube import following
 from feddns.kube.following import ApiSource
 from feddns.kube.resources import Role
 from feddns.nameservers import Nameservers, StubDomain
-from feddns.services import Namespace, Service, Slice
+from feddns.services import Service, Slice
 from feddns.snapshot import Snapshot
 from tests.clusters import NewCluster
 from tests.realcluster import RealCluster
@@ -240,28 +239,6 @@ def test_without_slices_nothing_is_answered(cluster: RealCluster) -> None:
         assert not world.source.synced
 
     follow(world, script())
-
-
-def test_what_is_remembered_is_swept(cluster: RealCluster) -> None:
-    ns = cluster.namespace("remembered")
-    made = cluster.request("POST", SERVICES.format(ns), service("kept", clusterIP="None"))
-    world = World(cluster.kubeconfig)
-    kept = Service(ns.encode(), b"kept", 1, (), (), version=made["metadata"]["resourceVersion"])  # type: ignore[arg-type]
-    gone = Service(ns.encode(), b"gone", 1)  # type: ignore[arg-type]
-    remembered = [kept, gone, Namespace(b"was-here"), Federations((Federation(b"x", b"\1y\0"),))]
-    world.source.restore([*remembered, Nameservers()])
-
-    async def script() -> None:
-        await world.synced()
-        await world.until(lambda: Stale(0.0) in world.events)
-
-    follow(world, script())
-    taken = [event.object for event in world.events if isinstance(event, Gone)]
-    assert gone in taken
-    assert Namespace(b"was-here") in taken
-    assert [thing for thing in taken if isinstance(thing, Federations)] == [remembered[3]]
-    assert kept not in taken
-    assert not world.snapshot.federations
 
 
 def test_a_federation(cluster: RealCluster, caplog: pytest.LogCaptureFixture) -> None:

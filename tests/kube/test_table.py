@@ -16,7 +16,7 @@ from feddns.kube import resources
 from feddns.kube.resources import Role
 from feddns.kube.table import Table
 from feddns.nameservers import Nameservers
-from feddns.services import Endpoint, Namespace, Service, Slice
+from feddns.services import Endpoint, Namespace, Slice
 
 SLICES = resources.KINDS[Role.CLUSTER]["discovery.k8s.io/v1", "EndpointSlice"]
 SERVICES = resources.KINDS[Role.CLUSTER]["v1", "Service"]
@@ -140,26 +140,12 @@ def test_a_refused_object_of_a_list_is_not_swept_and_its_reason_is() -> None:
     assert table.refusals() == []
 
 
-def test_what_is_remembered_stays_until_a_whole_list_is_without_it() -> None:
-    table = Table(SERVICES)
-    table.restore(Service(b"ns", b"old", 0, version="1"))  # type: ignore[arg-type]
-    table.restore(Service(b"ns", b"same", 0, version="1"))  # type: ignore[arg-type]
-    table.begin()
-    same = {"metadata": {"name": "same", "namespace": "ns", "resourceVersion": "1"}}
-    assert put(table, same) == []
-    assert len(table) == 2
-    assert [event.object.name for event in table.end() if isinstance(event, Gone)] == [b"old"]
-
-
 def test_the_config_map_means_two_things() -> None:
     table = Table(CONFIG_MAPS)
-    table.restore(Federations())
-    table.restore(Nameservers())
+    item = {"metadata": {"name": "kube-dns", "namespace": "kube-system"}, "data": {}}
+    assert put(table, item) == [Put(Federations()), Put(Nameservers())]
     table.begin()
-    item = {
-        "metadata": {"name": "kube-dns", "namespace": "kube-system"},
-        "data": {"federations": "a=b.example"},
-    }
+    item["data"] = {"federations": "a=b.example"}
     found = Federations((Federation(b"a", names.parse("b.example")),))
     assert put(table, item) == [Put(found)]
     assert table.end() == []

@@ -322,6 +322,7 @@ class Forwarder:
             exchange.server.in_flight -= 1
             self._transport.drop(exchange)
         question.exchanges.clear()
+        question.current = None  # no circle is left for the collector
 
     def _settle(self, question: Question, given: Given) -> None:
         question.given = given
