@@ -29,7 +29,7 @@ from feddns.resolver.forwarding.servers import Server
 _READ = 65_536
 _EVENTS = 256
 _SWEEP = 0.025
-_FEW, _MANY, _USES = 16, 64, 32
+_FEW, _MANY, _USES = 16, 256, 32
 _UDP = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 _TCP = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 
