@@ -121,8 +121,8 @@ def test_it_is_read_whole_and_then_followed(cluster: RealCluster, watch_list: bo
     slices, services = SLICES.format(ns), SERVICES.format(ns)
     cluster.request("POST", services, service("web", clusterIP="None"))
     world = World(cluster.kubeconfig)
-    for informer, _ in world.source._informers:
-        informer._abilities.watch_list = watch_list
+    for informer in world.source._informers:
+        informer._abilities.watch_list = informer._abilities.first_list = watch_list
 
     async def script() -> None:
         await world.synced()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 
+import pytest
+
 from bench import inventory, zone
 from bench.cluster import filling, writer
 
@@ -71,7 +73,8 @@ def test_changes_do_not_change_rcodes() -> None:
             assert before.of(name, kind).rcode == after.of(name, kind).rcode
 
 
-def test_transactions_hold_so_many_changes() -> None:
+def test_transactions_hold_so_many_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "PUTS", 10)
     lines = writer.pack(filling.changes(WORLD.services, 0), 25).split(b"\n")
     puts = [len(json.loads(line)["success"]) for line in lines]
     assert puts == [10, 10, 5]
