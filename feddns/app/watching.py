@@ -224,15 +224,19 @@ async def _run(
     assert task is not None
     loop.add_signal_handler(signal.SIGTERM, task.cancel)
     watching = Watching(settings)
-    # Its end is the process's: to close it would wait for the readers, who wait for the next one.
-    _server = await asyncio.start_unix_server(watching.serve_reader, sock=feed_socket)
+    server = await asyncio.start_unix_server(watching.serve_reader, sock=feed_socket)
     heartbeat = health.Heartbeat()
-    async with asyncio.TaskGroup() as group:
-        group.create_task(watching.run())
-        group.create_task(heartbeat.run())
-        if settings.memory_limit:
-            group.create_task(relieve(settings.memory_limit, regions, desk))
-        group.create_task(serve_others(watching, heartbeat, metrics, regions, desk))
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(watching.run())
+            group.create_task(heartbeat.run())
+            if settings.memory_limit:
+                group.create_task(relieve(settings.memory_limit, regions, desk))
+            group.create_task(serve_others(watching, heartbeat, metrics, regions, desk))
+    finally:
+        # A loop that ends accepts nobody. Who is connected notices when the process does, and
+        # the socket itself is the supervisor's.
+        server.close()
 
 
 async def relieve(limit: int, regions: Sequence[Readable], desk: Desk) -> None:

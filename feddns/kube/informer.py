@@ -161,6 +161,7 @@ class Informer:
         self._chance = 0.0
         self._began = self._heard = 0.0
         self._failures = self._expired = 0
+        self._kind = ""
         self._told = ""
         self._told_general = False
 
@@ -435,6 +436,9 @@ class Informer:
         phase: str = WAITING,
         longest: float = LONGEST_WAIT,
     ) -> None:
+        if self._kind == "connection" != kind:
+            self._failures = 0  # somebody is there again: another trouble, with its own patience
+        self._kind = kind
         self._failures += 1
         self.errors[kind] += 1
         self.last_error = text

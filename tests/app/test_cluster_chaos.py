@@ -181,7 +181,7 @@ def test_an_api_server_that_is_killed_and_stays_away(serve: Serve, world: World)
         until(lambda: is_marked(server, world.name()), "answers are marked as stale", within=20)
         assert server.addresses(world.name()) == ["192.0.2.1"]
         world.cluster.start_api()
-        world.sees(server, "192.0.2.2", within=10)
+        world.sees(server, "192.0.2.2", within=20)
         until(lambda: not is_marked(server, world.name()), "and no more", within=10)
 
 

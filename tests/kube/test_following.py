@@ -218,14 +218,21 @@ def test_missing_rules_are_named_and_the_rest_goes_on(
     cluster: RealCluster, caplog: pytest.LogCaptureFixture
 ) -> None:
     world = World(cluster.user_kubeconfig("lacking", READ))
+
+    def phases() -> set[str]:
+        return {row.phase for row in world.source.states()}
+
+    async def script() -> None:
+        await world.synced()
+        await world.until(lambda: phases() == {"watching", "forbidden"})
+
     with caplog.at_level(logging.WARNING):
-        follow(world, world.synced())
+        follow(world, script())
     lines = [record.getMessage() for record in caplog.records]
     for plural in ("namespaces", "nodes", "configmaps"):
         (line,) = [line for line in lines if f" {plural}: " in line]
         assert "403 Forbidden; grant this account the rule" in line
         assert f'resources: ["{plural}"]' in line
-    assert {row.phase for row in world.source.states()} == {"watching", "forbidden"}
     assert world.snapshot.synced
 
 
