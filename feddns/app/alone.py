@@ -19,6 +19,7 @@ from feddns.app.memory import Region
 from feddns.app.notice import Board
 from feddns.app.sockets import Sockets
 from feddns.app.supervisor import ENDING, RELOAD, heard
+from feddns.app.upstreams import Upstreams
 from feddns.app.watching import Watching
 from feddns.config import Settings
 from feddns.errors import OperatorNeeded
@@ -27,6 +28,7 @@ from feddns.events import Event
 _log = logging.getLogger("feddns")
 
 _READY_WITHIN = 60.0
+_TELL_EVERY = 1.0
 
 
 class Ending:
@@ -72,11 +74,18 @@ async def run(settings: Settings, sockets: Sockets, serial: int, handover: Hando
     watcher.listen(lambda events, commit: pending.put_nowait((events, commit)))
 
     async def relay() -> None:
+        reset = True  # not on top of a saved world, which may have what is there no more
         while True:
             events, commit = await pending.get()
-            for step in feed.steps(events, reset=False, commit=commit):
+            for step in feed.steps(events, reset=reset, commit=commit):
                 answers.builder.apply(step)
                 await asyncio.sleep(0)
+            reset = False
+
+    async def tell(upstreams: Upstreams) -> None:
+        while True:
+            watcher.note_upstreams(upstreams.report())
+            await asyncio.sleep(_TELL_EVERY)
 
     async def take_over() -> None:
         if handover is not None:
@@ -97,6 +106,8 @@ async def run(settings: Settings, sockets: Sockets, serial: int, handover: Hando
     desk = Desk(board, sockets, 1, settings, relief)
     served = watching.serve_others(watcher, heartbeat, sockets.metrics, [region], desk)
     parts = [watcher.run(), heartbeat.run(), relay(), served]
+    if answers.upstreams is not None:
+        parts.append(tell(answers.upstreams))
     if settings.memory_limit:
         parts.append(watching.relieve(settings.memory_limit, [region], desk))
     tasks = [loop.create_task(part) for part in parts]

@@ -10,7 +10,7 @@
     comes back                    from the new world, when it is whole; nothing is lost meanwhile
 
 Between two frames of the feed the sockets have their turn, so a large change pauses nobody.
-I/O.  Called by `serve`; the parts live in one loop.
+I/O.  Called by `standing`, and by `alone` without the feed; the parts live in one loop.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import time
 from feddns import snapshot as world
 from feddns.app import draining, pressure, sources, warmstart
 from feddns.app.feedreader import FeedReader
-from feddns.app.memory import Region
+from feddns.app.memory import COLLECT_AFTER, Region
 from feddns.app.sockets import Listener
 from feddns.app.upstreams import Upstreams
 from feddns.config import Settings
@@ -42,15 +42,8 @@ from feddns.store import Store
 
 _log = logging.getLogger("feddns.answering")
 
-STALE_AFTER = 10.0
 OPEN_AFTER = 1.0
 _TICK = 0.25
-_PATIENCE = 30.0
-"""Seconds after which the garbage collector goes on, whole world or not."""
-
-_TELL_EVERY = 1.0
-_READ = 1 << 18
-_FIRST_RETRY, _LAST_RETRY = 0.02, 1.0
 
 
 def empty_world(settings: Settings) -> Snapshot:
@@ -105,7 +98,7 @@ class Answering:
             self.store.swap(saved, {EVERYTHING})
         if not waits:
             self.loop.call_later(OPEN_AFTER, self._open)
-        self.loop.call_later(_PATIENCE, gc.enable)
+        self.loop.call_later(COLLECT_AFTER, gc.enable)
         self._tick()
 
     def keep(self, path: str, source: str, *, later: bool = False) -> None:
@@ -135,7 +128,7 @@ class Answering:
     def _serve(self, udp: UdpServer) -> None:
         """Questions, and what has come from upstream meanwhile: a turn of the loop is dear."""
         udp.on_readable()
-        if self.upstreams is not None and self.upstreams.forwarder.in_flight:
+        if self.upstreams is not None and self.upstreams.pending():
             self.upstreams.on_ready()
 
     async def leave(self) -> None:

@@ -57,18 +57,21 @@ class FeedReader:
         self._look()
 
     def _look(self) -> None:
-        """Say it when the feed has been silent for too long, and when it is not any more."""
+        """Say it when the feed has been silent for too long."""
         silent = self._loop.time() - self._heard
-        store = self._answering.store
-        if silent > self._stale_after:
-            if store.current.synced and not store.current.stale_since:
-                self._answering.mark_stale(time.time() - silent)
-                self._marked = True
-        elif self._marked:
+        current = self._answering.store.current
+        if silent > self._stale_after and current.synced and not current.stale_since:
+            self._answering.mark_stale(time.time() - silent)
+            self._marked = True
+        self._tell(current.synced)
+        self._loop.call_later(min(_LOOK_EVERY, self._stale_after / 2), self._look)
+
+    def _hear(self) -> None:
+        """The sender lives.  Before its frames are applied: they may say that a source is stale."""
+        self._heard = self._loop.time()
+        if self._marked:
             self._marked = False
             self._answering.mark_stale(0.0)
-        self._tell(store.current.synced)
-        self._loop.call_later(min(_LOOK_EVERY, self._stale_after / 2), self._look)
 
     def _tell(self, synced: bool) -> None:
         """Now and then: how the upstream servers are.  What does not fit is told the next time."""
@@ -121,7 +124,7 @@ class FeedReader:
             return
         self._splitter.feed(data)
         if self._is_whole:
-            self._heard = self._loop.time()
+            self._hear()
         if self._take():  # there is more: one step a turn of the loop, and then read on
             self._loop.remove_reader(self._socket.fileno())
             self._loop.call_soon(self._next_step)

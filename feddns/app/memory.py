@@ -21,6 +21,9 @@ _GAUGES = range(gauge(counts.GAUGES[0]), SIZE)
 _WORDS = struct.Struct(f"{SIZE}Q")
 
 
+COLLECT_AFTER = 30.0
+"""Seconds after which the garbage collector goes on, whole world or not."""
+
 SETTLE_AFTER = 0.2
 """Seconds between the first whole world and `settle`: what waits for that world goes before."""
 

@@ -73,6 +73,7 @@ class Keeper:
     ) -> None:
         self._path = Path(path)
         self._new = self._path.with_name(f".{self._path.name}.new")
+        self._last = self._path.with_name(f".{self._path.name}.last")
         self._source = source
         self._store = store
         self._loop = loop
@@ -92,14 +93,14 @@ class Keeper:
         self._due = self._loop.time() + EVERY
 
     def finish(self) -> None:
-        """The process ends: write now what is not written."""
-        if self._is_wanted():
-            snapshot = self._store.current
-            try:
-                self._new.write_bytes(b"".join(self._pieces(snapshot)))
-                self._put_in_place(self._new)
-            except OSError as error:
-                self._tell(error)
+        """The process ends: write now what is not written, and never mind what is half written."""
+        try:
+            self._new.unlink(missing_ok=True)  # a thread that is late finds nothing to put in place
+            if self._is_wanted():
+                self._last.write_bytes(b"".join(self._pieces(self._store.current)))
+                self._last.replace(self._path)
+        except OSError as error:
+            self._tell(error)
 
     def _is_wanted(self) -> bool:
         snapshot = self._store.current
@@ -139,10 +140,7 @@ class Keeper:
         with file:
             file.flush()
             os.fsync(file.fileno())
-        self._put_in_place(self._new)
-
-    def _put_in_place(self, new: Path) -> None:
-        new.replace(self._path)
+        self._new.replace(self._path)
 
     def _placed(self, done: asyncio.Future[None], version: int, spent: float) -> None:
         error = done.exception()

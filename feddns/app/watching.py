@@ -5,7 +5,7 @@
 
 A reader that does not take its frames is cut off and starts over with everything.  Every two
 seconds it gets a sign of life, so that a watcher that hangs is told from one that has no news.
-I/O.  Called by `serve`.
+I/O.  Called by `standing` and `alone`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from feddns import feed
 from feddns.app import health, memory, pressure, sockets
 from feddns.app.control import Clerk, Desk
-from feddns.app.memory import SETTLE_AFTER, Readable
+from feddns.app.memory import COLLECT_AFTER, SETTLE_AFTER, Readable
 from feddns.app.sources import Kept, Sources
 from feddns.config import Settings
 from feddns.events import Event, Put, Stale, Synced
@@ -39,9 +39,6 @@ _log = logging.getLogger("feddns.watching")
 
 _MOST_UNSENT = 64 << 20
 """Bytes of frames that wait for one reader before it is cut off."""
-
-_PATIENCE = 30.0
-"""Seconds after which the garbage collector goes on, whole world or not."""
 
 _SCRAPED_AFTER = 1.0
 _SCRAPE_SECONDS = 8.0
@@ -89,7 +86,7 @@ class Watching:
         self._stale_since = 0.0
         self._started = time.perf_counter()
         self._readers: set[Reader] = set()
-        self._told: dict[Reader, feed.Told] = {}
+        self._told: dict[object, feed.Told] = {}
         self._listeners: list[Listener] = []
 
     def listen(self, listener: Listener) -> None:
@@ -98,7 +95,7 @@ class Watching:
 
     async def run(self) -> None:
         """Follow the sources, for ever."""
-        asyncio.get_running_loop().call_later(_PATIENCE, gc.enable)
+        asyncio.get_running_loop().call_later(COLLECT_AFTER, gc.enable)
         await asyncio.gather(self.sources.run(self._take), self._beat())
 
     def _take(self, events: list[Event]) -> None:
@@ -155,6 +152,10 @@ class Watching:
 
     def inventory(self) -> Inventory:
         return self.sources.inventory()._replace(changed=self.changed, upstreams=self.upstreams())
+
+    def note_upstreams(self, found: list[Upstream]) -> None:
+        """What answers in this very process says of them, where there is no feed to say it."""
+        self._told[self] = feed.Told(os.getpid(), found)
 
     def upstreams(self) -> dict[int, list[Upstream]]:
         """The upstream servers, as each answering process (by its id) has told last."""

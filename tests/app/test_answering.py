@@ -193,6 +193,25 @@ def test_a_watcher_that_hangs() -> None:
     play(scene)
 
 
+def test_a_watcher_that_hung_and_has_lost_its_api() -> None:
+    """Its first words after the silence say that the source is stale: that is not taken back."""
+
+    async def scene(stage: Stage) -> None:
+        stage.start()
+        await stage.accept()
+        await stage.tell(f"{ONE}\nsynced", reset=True)
+        await stage.until(lambda: said(stage, "10.0.0.1"))
+        await stage.until(lambda: is_stale(stage))
+        await stage.tell("stale 1000")
+        end = stage.loop.time() + 2 * STALE_AFTER
+        while stage.loop.time() < end:
+            await stage.beat()
+            assert await stage.errors() == [3]
+            await asyncio.sleep(0.01)
+
+    play(scene)
+
+
 def test_what_the_sources_say_about_their_age() -> None:
     async def scene(stage: Stage) -> None:
         stage.start()
