@@ -81,12 +81,13 @@ class Walker:
         flags = f"--listen {self.address}:{self.port} --metrics none --control {self.name}"
         return here.replace("feddns serve", f"exec feddns serve --lame-duck 0 {flags}")
 
-    def run(self, commands: str) -> str:
+    def run(self, commands: str) -> tuple[int, str]:
+        """The exit status, and what was said."""
         ran = subprocess.run(
             ["bash", "-ec", self.adapted(commands)], env=self.environment, cwd=ROOT,
             capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
-        return ran.stdout + ran.stderr
+        return ran.returncode, ran.stdout + ran.stderr
 
     def start(self, command: str) -> None:
         started = subprocess.Popen(
@@ -95,7 +96,7 @@ class Walker:
         )  # fmt: skip
         self.servers.append(started)
         question = "dig +short +tries=1 +time=1 @127.0.0.1 -p 5353 cluster.local SOA"
-        until(lambda: "hostmaster" in self.run(question), "the server answers")
+        until(lambda: "hostmaster" in self.run(question)[1], "the server answers")
 
     def stop(self) -> None:
         for server in self.servers:
@@ -131,9 +132,10 @@ def test_the_walk(walker) -> None:
             gondor.kill_api()
         limit = time.monotonic() + (SOON if block.how else 0)
         while True:
-            said = made.run(block.commands)
-            if prints(said, block.output) or time.monotonic() > limit:
+            status, said = made.run(block.commands)
+            holds = status == 0 and prints(said, block.output)
+            if holds or time.monotonic() > limit:
                 break
             time.sleep(0.05)
         log = (made.home / "log").read_text()
-        assert prints(said, block.output), f"{block.commands}\nsaid\n{said}\nserver:\n{log}"
+        assert holds, f"{block.commands}\nstatus {status}, said\n{said}\nserver:\n{log}"

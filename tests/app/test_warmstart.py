@@ -125,6 +125,17 @@ def test_it_is_written_at_once_and_then_now_and_then(turning: Turning, tmp_path:
     assert [path.name for path in tmp_path.iterdir()] == ["s"]
 
 
+def test_an_end_in_the_middle_of_writing(turning: Turning, tmp_path: Path) -> None:
+    """What is half written, and a thread that is late, do not come into the file."""
+    turning.keeper.tick()  # it has begun, and the loop does not turn
+    turning.keeper._store.commit(world.events("service ns/web 192.0.2.2"))
+    turning.keeper.finish()
+    assert addresses(tmp_path / "s") == {world.ip("192.0.2.2")}
+    turning.tick()  # as if the rest were written after all
+    assert addresses(tmp_path / "s") == {world.ip("192.0.2.2")}
+    assert [path.name for path in tmp_path.iterdir()] == ["s"]
+
+
 @pytest.mark.parametrize(
     "state", [Snapshot(), snapshot.apply(store_of().current, Stale(5.0))], ids=["new", "stale"]
 )
@@ -163,13 +174,19 @@ spec: {clusterIP: 192.0.2.1, ports: [{port: 80}]}
 def test_a_restart_answers_at_once_and_goes_on(
     processes: int, serve: Serve, tmp_path: Path
 ) -> None:
-    """The manifests change while nobody serves; the old answer is stale, the new one is not."""
+    """The manifests change while nobody serves: what was saved comes first, and does not stay."""
     file = tmp_path / "saved"
     flags = ("--snapshot", str(file))
-    first = serve({"a.yaml": MANIFEST}, *flags, processes=processes)
+    gone = MANIFEST.replace("name: web", "name: gone")
+    first = serve({"a.yaml": MANIFEST, "b.yaml": gone}, *flags, processes=processes)
     assert first.says("web.ns.svc.cluster.local.", "192.0.2.1")
     assert first.stop() == 0
-    assert file.exists()
+    saved_first = saved.read(file.read_bytes(), str(first.folder), Snapshot()).entry(b"ns", b"web")
+    assert saved_first is not None
+    assert saved_first.addresses() == {world.ip("192.0.2.1")}
+    first.write({"a.yaml": MANIFEST.replace("192.0.2.1", "192.0.2.2"), "b.yaml": "{}"})
     again = serve(None, *flags, processes=processes, folder=first.folder)
-    until(lambda: again.says("web.ns.svc.cluster.local.", "192.0.2.1"), "the same answer")
+    until(lambda: again.says("web.ns.svc.cluster.local.", "192.0.2.2"), "the new answer")
+    assert not again.ask("web.ns.svc.cluster.local.", use_edns=0).options, "and it is not stale"
+    assert again.rcode("gone.ns.svc.cluster.local.") == "NXDOMAIN"
     assert f"answering from {file}" in again.log()
