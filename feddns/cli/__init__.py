@@ -17,7 +17,7 @@ from feddns import __version__
 from feddns.errors import FeddnsError, SettingRefused
 
 _COMMANDS = {
-    "serve": "Answer DNS questions from manifests, over UDP and TCP.",
+    "serve": "Answer DNS questions, from a cluster's API or from manifests.",
     "ask": "Answer one question from manifests, without a server, as dig prints it.",
     "why": "Show each step of the decision behind an answer.",
     "status": "Show how the running server is.",

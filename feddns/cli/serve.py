@@ -14,7 +14,7 @@ from feddns.cli.options import read_settings, settings_options
 @click.command(name="serve")
 @settings_options()
 def command(config_file: str | None, **flags: Any) -> None:
-    """Answer DNS questions from manifests, over UDP and TCP.
+    """Answer DNS questions over UDP and TCP, from a cluster's API or from manifests.
 
     Every option is also an environment variable (--ttl is FEDDNS_TTL) and a key of the TOML file
     that --config names (ttl = 5).

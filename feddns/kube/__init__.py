@@ -1,1 +1,3 @@
-"""Kubernetes objects: lean forms of what the API gives, and what they mean to us."""
+"""The only speaker to a Kubernetes API: its objects in lean forms, what they mean to us, and how
+those of an API are followed.
+"""

@@ -377,11 +377,11 @@ class Informer:
 
     def _bookmark(self, metadata: shapes.Bookmarked, events: list[Event], now: float) -> None:
         self.last_bookmark = now
-        self._request = self._request._replace(silence=SILENT_WATCH)
         self._good()
         version = metadata.resource_version or ""
         if not self._is_initial:
             self.version = version or self.version
+            self._request = self._request._replace(silence=SILENT_WATCH)
         elif (metadata.annotations or {}).get(_INITIAL_END) == "true":
             self.version = version or "0"
             self._is_initial = False
