@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -152,6 +153,52 @@ def test_ids_and_ports_differ(serve: Serve, upstream: Start) -> None:
         server.ask(f"n{number}.example.net.")
     assert len({query.id for query, _ in above.asked}) > 15
     assert len({port for _, port in above.peers}) > 15
+
+
+@pytest.mark.parametrize("twice", [False, True], ids=["once", "each reply twice"])
+def test_sockets_that_serve_again_mix_nothing_up(
+    twice: bool, serve: Serve, upstream: Start
+) -> None:
+    """Under load a socket that had its answer is used for another question."""
+
+    def numbered(query: dns.message.Message, tcp: bool) -> Said:
+        name = query.question[0].name
+        number = int(name.labels[0][1:])
+        said = reply(query, f"{name} 300 A 192.0.{number >> 8}.{number & 255}").to_wire()
+        return [said, said] if twice else said
+
+    above = upstream(numbered)
+    server = serve(WEB, "--upstream", above.place)
+    waves, width = 8, 60
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.connect((server.address, server.port))
+        client.settimeout(10)
+        for wave in range(waves):
+            for number in range(wave * width, (wave + 1) * width):
+                client.send(dns.message.make_query(f"n{number}.example.net.", "A").to_wire())
+            for _ in range(width):
+                answer = dns.message.from_wire(client.recv(4096)).answer[0]
+                number = int(answer.name.labels[0][1:])
+                assert answer[0].to_text() == f"192.0.{number >> 8}.{number & 255}"
+    uses = Counter(port for _, port in above.peers)
+    assert max(uses.values()) <= 32
+    assert len(uses) > 16
+    if not twice:
+        assert len(uses) < len(above.peers)
+
+
+@pytest.mark.parametrize("processes", [0, 2])
+def test_upstreams_are_in_the_metrics(processes: int, serve: Serve, upstream: Start) -> None:
+    above = upstream(www)
+    server = serve(WEB, "--upstream", above.place, processes=processes)
+    server.ask(WWW)
+    requests = "feddns_forward_requests_total"
+    until(
+        lambda: server.metric(requests, to=above.place, outcome="answered") >= 1,
+        "what the answering process knows of its upstream is told",
+    )
+    assert server.metric("feddns_forward_upstream_up", to=above.place) == 1
+    assert server.metric("feddns_forward_request_duration_seconds_count", to=above.place) >= 1
 
 
 def test_truncated_goes_on_over_tcp(serve: Serve, upstream: Start) -> None:
