@@ -17,9 +17,8 @@ from pathlib import Path
 
 from bench import zone
 from bench.processes import Launch, free_port
+from tests import peers
 
-PEERS = Path.home() / ".cache/feddns/peers"
-COREDNS_VERSION = "1.15.0"
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -192,7 +191,7 @@ COREDNS_KUBEADM = """.:{port} {{
 
 
 def find_coredns() -> str | None:
-    built = PEERS / f"coredns-{COREDNS_VERSION}" / "coredns"
+    built = peers.path("coredns")
     return str(built) if built.is_file() else shutil.which("coredns")
 
 
@@ -229,10 +228,7 @@ def _find(program: str) -> Callable[[], str | None]:
     return lambda: shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
 
 
-_GET_COREDNS = (
-    f"GOBIN={PEERS}/coredns-{COREDNS_VERSION} "
-    f"go install github.com/coredns/coredns@v{COREDNS_VERSION}"
-).replace(str(Path.home()), "~")
+_GET_COREDNS = f"{peers.BUILD} coredns"
 _COREDNS_VERSION = _version("-version")
 
 SERVERS: dict[str, Server] = {

@@ -21,6 +21,7 @@ _TRANSACTION = 100  # etcd takes 128 operations at a time
 
 class Etcd:
     def __init__(self, address: str, port: int) -> None:
+        self.place = f"{address}:{port}"
         self._connection = http.client.HTTPConnection(address, port, timeout=10)
 
     def revision(self) -> int:

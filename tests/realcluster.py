@@ -100,7 +100,7 @@ class RealCluster(Api):
 
     def start_api(self) -> None:
         """Start the API server on the port that it always has, and wait until it is ready."""
-        certs, etcd = self.home / "certs", f"http://{self.address}:{self._etcd_port}"
+        certs, etcd = self.home / "certs", f"http://{self.etcd.place}"
         self.run(
             "kube-apiserver", f"--etcd-servers={etcd}", f"--secure-port={self.port}",
             f"--bind-address={self.address}", "--advertise-address=192.0.2.1",

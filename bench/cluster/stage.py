@@ -68,10 +68,6 @@ class Stage:
             kubeconfig=self.cluster.kubeconfig,
         )
 
-    @property
-    def etcd_address(self) -> str:
-        return f"{self.cluster.address}:{self.cluster._etcd_port}"
-
     def having(self, *keys: str) -> list[tuple[Server, str]]:
         """Those of the servers that are named."""
         return [pair for pair in self.servers if pair[0].key in keys]

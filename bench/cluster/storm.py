@@ -169,7 +169,8 @@ class Storm:
         return _start("openloop", entrant.port, self._questions, seconds, QUESTIONS_A_SECOND)
 
     def _write(self, seconds: float) -> subprocess.Popen[str]:
-        return _start("writer", self._stage.etcd_address, self._bodies, seconds, CHANGES_A_SECOND)
+        etcd = self._stage.cluster.etcd.place
+        return _start("writer", etcd, self._bodies, seconds, CHANGES_A_SECOND)
 
     def _note(self, load: dict[str, Any], written: dict[str, Any]) -> None:
         """Remember what would make the numbers doubtful."""
