@@ -1,0 +1,168 @@
+"""The schema of a kind as a tree of types: what validation, patch and apply walk along.
+
+    shape      children                     lists and maps merge by
+    object     `fields`, by name            `map_type` atomic, or field by field
+    map        `element`                    `map_type` atomic, or key by key
+    list       `element`                    `list_type`: atomic, set, map (by `keys`)
+    string integer number boolean           (leaves)
+    any        anything: RawExtension, IntOrString (`int_or_string`), preserve-unknown-fields
+
+The published schemas of the built-in kinds lie in `schema.msgpack.gz`, without their descriptions;
+`tools/schemas.py` makes it from a kube-apiserver's /openapi/v3 and deploy/crds.  A Quantity is a
+string of format `quantity`.  Its `required` is what a kube-apiserver publishes, not what it demands:
+it goes by `validation` there, and only CRDs are held to theirs.
+
+Pure, but for the asset, read once.
+"""
+
+from __future__ import annotations
+
+import gzip
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from feddns.apiserver.kinds import Kind
+
+_REF = "#/components/schemas/"
+_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+_SHAPES = {
+    "object": "object", "array": "list", "string": "string", "integer": "integer",
+    "number": "number", "boolean": "boolean",
+}  # fmt: skip
+_CONSTRAINTS = (
+    "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength",
+    "maxLength", "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties", "allOf",
+    "anyOf", "oneOf", "not", "x-kubernetes-embedded-resource",
+)  # fmt: skip
+
+
+class Type(msgspec.Struct, eq=False):
+    """A node.  Types may be recursive (JSONSchemaProps), so they are compared by identity."""
+
+    shape: str = "any"
+    fields: dict[str, Type] = {}
+    element: Type | None = None
+    required: tuple[str, ...] = ()
+    list_type: str = ""
+    """atomic, set or map (x-kubernetes-list-type); empty means atomic."""
+    keys: tuple[str, ...] = ()
+    """x-kubernetes-list-map-keys."""
+    map_type: str = ""
+    """atomic or granular (x-kubernetes-map-type); empty means granular."""
+    merge_key: str = ""
+    """x-kubernetes-patch-merge-key: of strategic merge patches."""
+    strategy: tuple[str, ...] = ()
+    """x-kubernetes-patch-strategy: merge, replace, retainKeys."""
+    format: str = ""
+    enum: tuple[Any, ...] = ()
+    default: Any = msgspec.UNSET
+    int_or_string: bool = False
+    nullable: bool = False
+    preserves_unknown: bool = False
+    pattern: str = ""
+    description: str = ""
+    schema: dict[str, Any] | None = None
+    """The rest of a CRD's schema (minimum, maxLength, …), for validation alone."""
+
+
+def type_of(kind: Kind) -> Type:
+    """The type of the kind's objects, metadata included."""
+    return kind.custom.type if kind.custom else named(kind.definition)
+
+
+@cache
+def definitions() -> dict[str, dict[str, Any]]:
+    """Every published schema by name, as OpenAPI v3 has it, without descriptions.  Not to change."""
+    asset = resources.files("feddns.apiserver").joinpath("schema.msgpack.gz").read_bytes()
+    whole: dict[str, dict[str, Any]] = msgspec.msgpack.decode(gzip.decompress(asset))
+    return whole
+
+
+@cache
+def named(definition: str) -> Type:
+    """The type of one definition of the asset."""
+    return _named(definition)
+
+
+def read(schema: dict[str, Any]) -> Type:
+    """A schema without references, as in a CRD, to its tree of types."""
+    return _read(schema)
+
+
+# What JSON schema says in another way than the rest of the tree.
+_SPECIAL = {
+    "io.k8s.apimachinery.pkg.api.resource.Quantity": Type("string", format="quantity"),
+    "io.k8s.apimachinery.pkg.util.intstr.IntOrString": Type(int_or_string=True),
+    "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1": Type(preserves_unknown=True),
+    "io.k8s.apimachinery.pkg.runtime.RawExtension": Type(preserves_unknown=True),
+}
+_types: dict[str, Type] = dict(_SPECIAL)
+
+
+def _named(name: str) -> Type:
+    """Recursion ends at `_types`: a type stands there before its fields are read."""
+    found = _types.get(name)
+    if found is None:
+        found = _types[name] = Type()
+        _fill(found, definitions()[name])
+    return found
+
+
+def _read(schema: dict[str, Any]) -> Type:
+    name = reference(schema)
+    if name:
+        return _named(name)
+    made = Type()
+    _fill(made, schema)
+    return made
+
+
+def reference(schema: dict[str, Any]) -> str:
+    """The name of the definition that a schema refers to, also through allOf; or nothing."""
+    ref = schema.get("$ref")
+    if ref is None and len(parts := schema.get("allOf", ())) == 1:
+        ref = parts[0].get("$ref")
+    return str(ref or "").removeprefix(_REF)
+
+
+def _fill(made: Type, schema: dict[str, Any]) -> None:
+    made.shape = _SHAPES.get(schema.get("type", ""), "any")
+    made.int_or_string = bool(
+        schema.get("x-kubernetes-int-or-string") or schema.get("format") == "int-or-string"
+    )
+    made.preserves_unknown = bool(schema.get("x-kubernetes-preserve-unknown-fields"))
+    _fill_children(made, schema)
+    made.required = tuple(schema.get("required", ()))
+    made.list_type = schema.get("x-kubernetes-list-type", "")
+    made.keys = tuple(schema.get("x-kubernetes-list-map-keys", ()))
+    made.map_type = schema.get("x-kubernetes-map-type", "")
+    made.merge_key = schema.get("x-kubernetes-patch-merge-key", "")
+    made.strategy = tuple(filter(None, schema.get("x-kubernetes-patch-strategy", "").split(",")))
+    made.format = schema.get("format", "")
+    made.enum = tuple(schema.get("enum", ()))
+    made.nullable = bool(schema.get("nullable"))
+    made.pattern = schema.get("pattern", "")
+    made.description = schema.get("description", "")
+    if schema.get("default", {}) != {}:
+        made.default = schema["default"]
+    made.schema = {key: schema[key] for key in _CONSTRAINTS if key in schema} or None
+
+
+def _fill_children(made: Type, schema: dict[str, Any]) -> None:
+    if made.shape == "list":
+        made.element = _read(schema.get("items", {}))
+    elif made.shape == "object":
+        more = schema.get("additionalProperties")
+        if more and "properties" not in schema:
+            made.shape = "map"
+            made.element = _read(more if isinstance(more, dict) else {})
+        else:
+            properties = schema.get("properties", {})
+            made.fields = {name: _read(part) for name, part in properties.items()}
+
+
+META = named(_META)
