@@ -6,8 +6,7 @@
     stored_as   the version in which objects of a kind are kept
     convert     an object in another version of its kind
 
-Pure.  Read by every other part of `apiserver`.  A server has a Registry of its own, as each has CRDs
-of its own.
+Pure.  Read by every other part of `apiserver`.  Each server has a Registry, as each has its CRDs.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from feddns.apiserver import conversion
 from feddns.apiserver.schema import Type
 
 _ALL = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+_EACH = tuple(verb for verb in _ALL if verb != "deletecollection")
 
 
 class Custom(msgspec.Struct, eq=False):
@@ -74,6 +74,11 @@ class Kind(msgspec.Struct, frozen=True, cache_hash=True):
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     @property
+    def schema_name(self) -> str:
+        """Of its schema in /openapi."""
+        return self.definition or f"{reversed_name(self.group)}.{self.version}.{self.kind}"
+
+    @property
     def virtual(self) -> bool:
         """A question in the shape of an object (SelfSubjectAccessReview): nothing is kept."""
         return self.verbs == ("create",)
@@ -105,6 +110,8 @@ class Registry:
 
     def __init__(self, kinds: Iterable[Kind] = ()) -> None:
         self.version = 0
+        self.memo: dict[str, bytes] = {}
+        """What `discovery` has made of the kinds; empty again after a change."""
         self._by_plural: dict[tuple[str, str, str], Kind] = {}
         self._by_kind: dict[tuple[str, str, str], Kind] = {}
         for kind in kinds:
@@ -139,18 +146,27 @@ class Registry:
     def add(self, kind: Kind) -> None:
         self._by_plural[kind.group, kind.version, kind.plural] = kind
         self._by_kind[kind.group, kind.version, kind.kind] = kind
-        self.version += 1
+        self._changed()
 
     def remove(self, kind: Kind) -> None:
         self._by_plural.pop((kind.group, kind.version, kind.plural), None)
         self._by_kind.pop((kind.group, kind.version, kind.kind), None)
+        self._changed()
+
+    def _changed(self) -> None:
         self.version += 1
+        self.memo = {}
 
 
 def split(api_version: str) -> tuple[str, str]:
     """("apps", "v1") of "apps/v1"; ("", "v1") of "v1"."""
     group, _, version = api_version.rpartition("/")
     return group, version
+
+
+def reversed_name(group: str) -> str:
+    """`dev.feddns.federation` of `federation.feddns.dev`: as schemas are called."""
+    return ".".join(reversed(group.split(".")))
 
 
 def convert(obj: dict[str, Any], to: Kind) -> dict[str, Any]:
@@ -162,7 +178,6 @@ def convert(obj: dict[str, Any], to: Kind) -> dict[str, Any]:
 
 # --- what is built in ----------------------------------------------------------------------------
 
-_META = "io.k8s.apimachinery.pkg.apis.meta.v1"
 _PACKAGES = {
     "": "core.v1",
     "apps": "apps.v1",
@@ -203,7 +218,7 @@ def _core() -> Iterator[Kind]:
     yield _kind("", "v1", "Event", short_names=("ev",))
     yield _kind(
         "", "v1", "Namespace", namespaced=False, short_names=("ns",),
-        subresources=("finalize", "status"), verbs=tuple(v for v in _ALL if v != "deletecollection"),
+        subresources=("finalize", "status"), verbs=_EACH,
     )  # fmt: skip
     yield _kind("", "v1", "Node", namespaced=False, short_names=("no",), **status)
     yield _kind(
@@ -274,7 +289,7 @@ def _old() -> Iterator[Kind]:
         yield _kind(
             "extensions", "v1beta1", kind, plural=plural, short_names=(short,),
             storage=f"{group}/v1", definition=f"io.k8s.api.extensions.v1beta1.{kind}",
-            verbs=tuple(verb for verb in _ALL if verb != "deletecollection"),
+            verbs=_EACH,
             subresources=("status",),
         )  # fmt: skip
 
@@ -283,5 +298,5 @@ def _cluster(group: str) -> Kind:
     return _kind(
         group, "v1beta1", "Cluster", namespaced=False, short_names=("fcl",),
         categories=("federation",) if group == CLUSTERS else (), subresources=("status",),
-        storage=f"{CLUSTERS}/v1beta1", definition=f"{CLUSTERS}.v1beta1.Cluster",
+        storage=f"{CLUSTERS}/v1beta1", definition=f"{reversed_name(group)}.v1beta1.Cluster",
     )  # fmt: skip

@@ -7,10 +7,10 @@
     string integer number boolean           (leaves)
     any        anything: RawExtension, IntOrString (`int_or_string`), preserve-unknown-fields
 
-The published schemas of the built-in kinds lie in `schema.msgpack.gz`, without their descriptions;
+The published schemas of the built-in kinds are in `schema.msgpack.gz`, without their descriptions;
 `tools/schemas.py` makes it from a kube-apiserver's /openapi/v3 and deploy/crds.  A Quantity is a
-string of format `quantity`.  Its `required` is what a kube-apiserver publishes, not what it demands:
-it goes by `validation` there, and only CRDs are held to theirs.
+string of format `quantity`.  `required` is what a kube-apiserver publishes, not what it demands of
+the built-in kinds: that is in `validation`; only CRDs are held to theirs.
 
 Pure, but for the asset, read once.
 """
@@ -76,7 +76,7 @@ def type_of(kind: Kind) -> Type:
 
 @cache
 def definitions() -> dict[str, dict[str, Any]]:
-    """Every published schema by name, as OpenAPI v3 has it, without descriptions.  Not to change."""
+    """Every published schema by name, as OpenAPI v3 has it.  Not to be changed."""
     asset = resources.files("feddns.apiserver").joinpath("schema.msgpack.gz").read_bytes()
     whole: dict[str, dict[str, Any]] = msgspec.msgpack.decode(gzip.decompress(asset))
     return whole
