@@ -16,7 +16,8 @@ cluster; the engine asks its function and knows no more of it.
     Namespaces default and kube-*             every cluster has its own; what lies in them is copied
     the system namespace, all in it           it is the controllers' own
     Service default/kubernetes                is the API itself
-    ConfigMaps kube-root-ca.crt, extension-…  every cluster writes its own
+    ConfigMap kube-root-ca.crt, two of the    every cluster writes its own
+    API server's in kube-system
     Secrets of service accounts               are valid in their cluster only
 
 Pure.  Read by all reconcilers, and by `informers` for what to follow.
@@ -68,7 +69,8 @@ EVERYWHERE = frozenset({"default", "kube-system", "kube-public", "kube-node-leas
 
 _OWN = frozenset(
     {("Service", "default", "kubernetes"),
-     ("ConfigMap", "kube-system", "extension-apiserver-authentication")}
+     ("ConfigMap", "kube-system", "extension-apiserver-authentication"),
+     ("ConfigMap", "kube-system", "kube-apiserver-legacy-service-account-token-tracking")}
 )  # fmt: skip
 
 
