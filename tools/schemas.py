@@ -4,9 +4,9 @@
     tools/schemas.py                  from a kube-apiserver of tools/peers.sh, started for it
     tools/schemas.py KUBECONFIG       from another
 
-Takes /openapi/v3, leaves out the descriptions and what no served kind refers to, and adds what a
-server publishes no more, or not yet: the extensions/v1beta1 of old guides, and Cluster from
-deploy/crds.  Run by hand when tools/peers.sh gets another Kubernetes;
+Takes /openapi/v3 and what tools/gofields.py finds, leaves out the descriptions and what no served
+kind refers to, and adds what a server publishes no more, or not yet: the extensions/v1beta1 of old
+guides, and Cluster from deploy/crds.  Run by hand when tools/peers.sh gets another Kubernetes;
 tests/apiserver/test_schema.py compares.
 """
 
@@ -26,6 +26,10 @@ import yaml
 HERE = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HERE))
 
+from tools import gofields  # noqa: E402
+
+VERSION = "v0.36.3"
+"""Of the Go modules with the structs; tools/peers.sh brings them."""
 ASSET = HERE / "feddns/apiserver/schema.msgpack.gz"
 REF = "#/components/schemas/"
 GROUPS = (
@@ -97,7 +101,8 @@ def make(published: Schemas, crd: dict[str, Any]) -> bytes:
         collect(name, published, chosen)
     chosen |= old_versions(chosen)
     chosen |= clusters(crd)
-    packed = msgspec.msgpack.encode(dict(sorted(chosen.items())), order="sorted")
+    whole = {"schemas": chosen, "structs": gofields.read(chosen, VERSION)}
+    packed = msgspec.msgpack.encode(whole, order="sorted")
     return gzip.compress(packed, 9, mtime=0)
 
 

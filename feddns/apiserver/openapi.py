@@ -318,4 +318,5 @@ def _swagger_body(content: Document) -> Document:
 
 def _swagger_parameter(parameter: Document) -> Document:
     plain: Document = {key: value for key, value in parameter.items() if key != "schema"}
-    return plain | parameter["schema"]
+    plain.update(parameter["schema"])
+    return plain

@@ -9,8 +9,8 @@
 
 The published schemas of the built-in kinds are in `schema.msgpack.gz`, without their descriptions;
 `tools/schemas.py` makes it from a kube-apiserver's /openapi/v3 and deploy/crds.  A Quantity is a
-string of format `quantity`.  `required` is what a kube-apiserver publishes, not what it demands of
-the built-in kinds: that is in `validation`; only CRDs are held to theirs.
+string of format `quantity`, a MicroTime one of `micro-time`.  `required` is what a server publishes,
+not what it demands of the built-in kinds: that is in `validation`; only CRDs are held to theirs.
 
 Pure, but for the asset, read once.
 """
@@ -40,6 +40,17 @@ _CONSTRAINTS = (
 )  # fmt: skip
 
 
+class Struct(msgspec.Struct, frozen=True):
+    """How a kube-apiserver writes a definition's fields (tools/gofields.py)."""
+
+    omit: frozenset[str] = frozenset()
+    """Left out when empty: "", 0, false, [], {}."""
+    emit: dict[str, Any] = {}
+    """There also when nobody set them: with this value, a struct ({}) with its own fields."""
+    go: dict[str, str] = {}
+    """Their types, as its decoder's errors name them."""
+
+
 class Type(msgspec.Struct, eq=False):
     """A node.  Types may be recursive (JSONSchemaProps), so they are compared by identity."""
 
@@ -47,6 +58,8 @@ class Type(msgspec.Struct, eq=False):
     fields: dict[str, Type] = {}
     element: Type | None = None
     required: tuple[str, ...] = ()
+    embedded: tuple[str, ...] = ()
+    """Fields that hold an object even where nobody gave one (structs of Go); none in CRDs."""
     list_type: str = ""
     """atomic, set or map (x-kubernetes-list-type); empty means atomic."""
     keys: tuple[str, ...] = ()
@@ -67,6 +80,9 @@ class Type(msgspec.Struct, eq=False):
     description: str = ""
     schema: dict[str, Any] | None = None
     """The rest of a CRD's schema (minimum, maxLength, …), for validation alone."""
+    name: str = ""
+    """Of the Go struct ("ServicePort"); what CRDs say has none."""
+    struct: Struct = Struct()
 
 
 def type_of(kind: Kind) -> Type:
@@ -74,12 +90,20 @@ def type_of(kind: Kind) -> Type:
     return kind.custom.type if kind.custom else named(kind.definition)
 
 
+class Asset(msgspec.Struct):
+    schemas: dict[str, dict[str, Any]]
+    structs: dict[str, Struct]
+
+
 @cache
+def _asset() -> Asset:
+    packed = resources.files("feddns.apiserver").joinpath("schema.msgpack.gz").read_bytes()
+    return msgspec.msgpack.decode(gzip.decompress(packed), type=Asset)
+
+
 def definitions() -> dict[str, dict[str, Any]]:
     """Every published schema by name, as OpenAPI v3 has it.  Not to be changed."""
-    asset = resources.files("feddns.apiserver").joinpath("schema.msgpack.gz").read_bytes()
-    whole: dict[str, dict[str, Any]] = msgspec.msgpack.decode(gzip.decompress(asset))
-    return whole
+    return _asset().schemas
 
 
 @cache
@@ -96,6 +120,7 @@ def read(schema: dict[str, Any]) -> Type:
 # What JSON schema says in another way than the rest of the tree.
 _SPECIAL = {
     "io.k8s.apimachinery.pkg.api.resource.Quantity": Type("string", format="quantity"),
+    "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime": Type("string", format="micro-time"),
     "io.k8s.apimachinery.pkg.util.intstr.IntOrString": Type(int_or_string=True),
     "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1": Type(preserves_unknown=True),
     "io.k8s.apimachinery.pkg.runtime.RawExtension": Type(preserves_unknown=True),
@@ -109,6 +134,8 @@ def _named(name: str) -> Type:
     if found is None:
         found = _types[name] = Type()
         _fill(found, definitions()[name])
+        if struct := _asset().structs.get(name):
+            found.name, found.struct = name.rpartition(".")[2], struct
     return found
 
 
@@ -163,6 +190,11 @@ def _fill_children(made: Type, schema: dict[str, Any]) -> None:
         else:
             properties = schema.get("properties", {})
             made.fields = {name: _read(part) for name, part in properties.items()}
+            made.embedded = tuple(
+                name
+                for name, part in properties.items()
+                if part.get("default") == {} and reference(part)
+            )
 
 
 META = named(_META)
