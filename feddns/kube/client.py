@@ -6,7 +6,7 @@
     a kept connection is closed           a new one for the next request
     any other                             `ApiTrouble`, one line; the informer waits
 
-I/O.  Called by `kube.following`.
+I/O.  Called by `kube.follower`, `kube.telling` and `kube.api`.
 """
 
 from __future__ import annotations
@@ -40,6 +40,15 @@ class Answer(NamedTuple):
     retry_after: float = 0.0
 
 
+class _Whole(NamedTuple):
+    """What is asked."""
+
+    method: str
+    target: str
+    body: bytes
+    form: str
+
+
 class Connection:
     """One connection at a time, opened when it is needed; one request at a time."""
 
@@ -53,18 +62,30 @@ class Connection:
         """Whether a request is under way on an open connection."""
         return self._exchange is not None and not self._exchange.is_idle
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the next request finds a connection."""
+        return self._exchange is not None and self._exchange.is_idle
+
     async def ask(
-        self, method: str, target: str, sink: Sink | None = None, body: bytes = b""
+        self,
+        method: str,
+        target: str,
+        sink: Sink | None = None,
+        body: bytes = b"",
+        form: str = "application/json",
     ) -> Answer:
-        """The answer, when it is whole.  Raises `ApiTrouble`, `OperatorNeeded`."""
+        """The answer, when it is whole.  `form` is the body's.  Raises `ApiTrouble`,
+        `OperatorNeeded`."""
+        whole = _Whole(method, target, body, form)
         try:
-            answer = await self._ask(method, target, sink, body, None)
+            answer = await self._ask(whole, sink, None)
         except ssl.SSLError:
             answer = None
         if answer is None or answer.status == 401:
             self.close()
             try:
-                answer = await self._ask(method, target, sink, body, self._access)
+                answer = await self._ask(whole, sink, self._access)
             except ssl.SSLError as error:
                 where = self._credentials.where
                 raise ApiTrouble(f"TLS: {_tls_words(error)}; see {where}") from error
@@ -76,9 +97,7 @@ class Connection:
             self._exchange.abort(reason)
             self._exchange = None
 
-    async def _ask(
-        self, method: str, target: str, sink: Sink | None, body: bytes, refused: Access | None
-    ) -> Answer:
+    async def _ask(self, asked: _Whole, sink: Sink | None, refused: Access | None) -> Answer:
         access = await self._credentials.access(refused)
         if access is not self._access:
             self.close()
@@ -89,9 +108,10 @@ class Connection:
         fields = {"Accept": "application/json", "User-Agent": f"feddns/{__version__}"}
         if access.authorization:
             fields["Authorization"] = access.authorization
-        if body:
-            fields["Content-Type"] = "application/json"
-        whole = http1.request(method, access.prefix + target, access.authority, fields, body)
+        if asked.body:
+            fields["Content-Type"] = asked.form
+        target = access.prefix + asked.target
+        whole = http1.request(asked.method, target, access.authority, fields, asked.body)
         return await self._exchange.ask(whole, sink)
 
 

@@ -4,6 +4,7 @@
     kubeconfig FILE, and the files it names    when one of them has another stamp, before a new
     the service account's token and ca.crt     request; after a 401 and after a failed handshake
     what an exec plugin printed                when it expires (a minute before), and after a 401
+    a `Document`: what a Secret holds          never; its owner makes other credentials of it
 
     user of the kubeconfig              what is sent
     token, tokenFile                    Authorization: Bearer
@@ -12,8 +13,9 @@
     username, password                  Authorization: Basic
 
 What cannot be used raises `OperatorNeeded`, in a line that names the file and the way out.  Read by
-our own structs: a client library for this costs 9 MB of the watcher's memory.  I/O.  Called by
-`kube.client`.
+our own structs: a client library for this costs 9 MB of the watcher's memory.  A document that
+comes from an API must hold everything itself: one that names files of this machine, or a program to
+be run, is refused.  I/O.  Called by `kube.client`.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 import yaml
+from msgspec.structs import replace
 
 from feddns.errors import OperatorNeeded
 from feddns.kube import plugins
@@ -51,6 +54,20 @@ class Access(NamedTuple):
     server_name: str
     authorization: str
     expires: float
+
+
+class Document(NamedTuple):
+    """Credentials that somebody else has read.  `title` is what messages call them.
+
+    `server`: counts instead of the one in the kubeconfig.  Without a kubeconfig the `token` and the
+    `authority` (PEM) count; without both nobody is presented and nothing is checked.
+    """
+
+    title: str
+    kubeconfig: bytes = b""
+    server: str = ""
+    token: str = ""
+    authority: bytes = b""
 
 
 class _Kebab(msgspec.Struct, rename="kebab"):
@@ -109,10 +126,13 @@ class _Kubeconfig(_Kebab):
 class Credentials:
     """The API of one kubeconfig, or of the cluster that the process runs in."""
 
-    def __init__(self, kubeconfig: str = "", context: str = "") -> None:
-        """`kubeconfig`: empty for the service account."""
+    def __init__(
+        self, kubeconfig: str = "", context: str = "", document: Document | None = None
+    ) -> None:
+        """`kubeconfig`: a path; empty for the service account, or when there is a document."""
         self._kubeconfig = kubeconfig
         self._context = context
+        self._document = document
         self._stamps: dict[str, tuple[int, int, int]] = {}
         self._access: Access | None = None
         self._granted: Granted | None = None
@@ -121,6 +141,8 @@ class Credentials:
     @property
     def where(self) -> str:
         """What messages call it."""
+        if self._document is not None:
+            return self._document.title
         return f"kubeconfig {self._kubeconfig}" if self._kubeconfig else "the service account"
 
     def check(self) -> None:
@@ -157,7 +179,32 @@ class Credentials:
     # --- files -----------------------------------------------------------------------------------
 
     def _read(self) -> tuple[_Cluster, _User]:
-        return self._read_kubeconfig() if self._kubeconfig else self._read_service_account()
+        if self._document is not None:
+            return self._read_document(self._document)
+        if self._kubeconfig:
+            content = self._content(self._kubeconfig)
+            return _parse(content, self._context, f"kubeconfig {self._kubeconfig}")
+        return self._read_service_account()
+
+    def _read_document(self, document: Document) -> tuple[_Cluster, _User]:
+        if document.kubeconfig:
+            cluster, user = _parse(document.kubeconfig, self._context, document.title)
+        else:
+            authority = base64.b64encode(document.authority).decode("ascii")
+            cluster = _Cluster(
+                certificate_authority_data=authority, insecure_skip_tls_verify=not authority
+            )
+            user = _User(token=document.token)
+        foreign = (
+            cluster.certificate_authority, user.token_file, user.client_certificate,
+            user.client_key, user.exec,
+        )  # fmt: skip
+        if any(foreign):
+            raise OperatorNeeded(
+                f"{document.title} names files or a program of the machine where it was made; "
+                "embed them (kubectl config view --flatten), or use a token"
+            )
+        return (replace(cluster, server=document.server) if document.server else cluster), user
 
     def _read_service_account(self) -> tuple[_Cluster, _User]:
         host = os.environ.get("KUBERNETES_SERVICE_HOST", "")
@@ -172,30 +219,6 @@ class Credentials:
             server=f"https://{host}:{port}", certificate_authority=f"{SERVICE_ACCOUNT}/ca.crt"
         )
         return cluster, _User(token_file=f"{SERVICE_ACCOUNT}/token")
-
-    def _read_kubeconfig(self) -> tuple[_Cluster, _User]:
-        path = self._kubeconfig
-        content = self._content(path)
-        try:
-            given = msgspec.convert(yaml.load(content, Loader=yaml.CSafeLoader), _Kubeconfig)
-        except (yaml.YAMLError, msgspec.ValidationError, UnicodeError) as error:
-            said = " ".join(str(error).split())
-            raise OperatorNeeded(f"kubeconfig {path}: {said}; write a kubeconfig") from error
-        name = self._context or given.current_context
-        if not name:
-            raise OperatorNeeded(f"kubeconfig {path} has no current-context; name one by --context")
-        contexts = {item.name: item.context for item in given.contexts or ()}
-        if name not in contexts:
-            known = ", ".join(sorted(contexts)) or "none"
-            raise OperatorNeeded(f"kubeconfig {path} has no context {name!r}; it has {known}")
-        context = contexts[name]
-        clusters = {item.name: item.cluster for item in given.clusters or ()}
-        users = {item.name: item.user or _User() for item in given.users or ()}
-        if context.cluster not in clusters:
-            raise OperatorNeeded(f"kubeconfig {path} has no cluster {context.cluster!r}; add it")
-        if context.user and context.user not in users:
-            raise OperatorNeeded(f"kubeconfig {path} has no user {context.user!r}; add it")
-        return clusters[context.cluster], users[context.user] if context.user else _User()
 
     def _content(self, path: str) -> bytes:
         try:
@@ -308,6 +331,30 @@ class Credentials:
             return base64.b64decode(inline, validate=True)
         except (binascii.Error, ValueError) as error:
             raise OperatorNeeded(f"{self.where}: a *-data field is no base64 ({error})") from error
+
+
+def _parse(content: bytes, context_name: str, where: str) -> tuple[_Cluster, _User]:
+    """What a kubeconfig says of a context, of the current one by default."""
+    try:
+        given = msgspec.convert(yaml.load(content, Loader=yaml.CSafeLoader), _Kubeconfig)
+    except (yaml.YAMLError, msgspec.ValidationError, UnicodeError) as error:
+        said = " ".join(str(error).split())
+        raise OperatorNeeded(f"{where}: {said}; write a kubeconfig") from error
+    name = context_name or given.current_context
+    if not name:
+        raise OperatorNeeded(f"{where} has no current-context; name one by --context")
+    contexts = {item.name: item.context for item in given.contexts or ()}
+    if name not in contexts:
+        known = ", ".join(sorted(contexts)) or "none"
+        raise OperatorNeeded(f"{where} has no context {name!r}; it has {known}")
+    context = contexts[name]
+    clusters = {item.name: item.cluster for item in given.clusters or ()}
+    users = {item.name: item.user or _User() for item in given.users or ()}
+    if context.cluster not in clusters:
+        raise OperatorNeeded(f"{where} has no cluster {context.cluster!r}; add it")
+    if context.user and context.user not in users:
+        raise OperatorNeeded(f"{where} has no user {context.user!r}; add it")
+    return clusters[context.cluster], users[context.user] if context.user else _User()
 
 
 def _info(cluster: _Cluster) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -27,13 +26,12 @@ from collections.abc import Callable, Iterator, Mapping
 import msgspec
 
 from feddns.config import Settings
-from feddns.errors import ApiTrouble, OperatorNeeded
 from feddns.events import Event, Object, Stale, Synced
 from feddns.inventory import Counts, InformerState, Refusal
 from feddns.kube import resources
-from feddns.kube.client import Connection, Sink
 from feddns.kube.credentials import Credentials
-from feddns.kube.informer import Abilities, Informer, Note, Resource
+from feddns.kube.follower import Follower, Notes
+from feddns.kube.informer import Abilities, Informer, Resource
 from feddns.kube.resources import Role
 from feddns.kube.table import Table
 from feddns.kube.telling import Teller
@@ -41,9 +39,6 @@ from feddns.kube.telling import Teller
 log = logging.getLogger("feddns.kube")
 
 STALE_AFTER = 10.0
-_TICK = 1.0
-_SAME_TROUBLE = 10.0
-"""Seconds in which one line says it for all resources of the API."""
 
 Emit = Callable[[list[Event]], None]
 
@@ -73,7 +68,7 @@ class ApiSource:
         self._teller = Teller(self._credentials, self.title)
         self._is_stale = False
         self._emit: Emit = lambda events: None
-        self._said: dict[str, float] = {}
+        self._notes = Notes(log, self.title)
 
     def check(self) -> None:
         """Raises `OperatorNeeded` when the kubeconfig or the service account cannot be used."""
@@ -84,58 +79,18 @@ class ApiSource:
         self._emit = emit
         async with asyncio.TaskGroup() as group:
             for informer in self._informers:
-                group.create_task(self._follow(informer))
+                group.create_task(self._follower(informer).run())
             group.create_task(self._teller.run())
 
-    # --- one resource ----------------------------------------------------------------------------
+    # --- what comes ------------------------------------------------------------------------------
 
-    async def _follow(self, informer: Informer) -> None:
-        connection = Connection(self._credentials)
-        clock = asyncio.get_running_loop().time
-        sink = Sink(
-            lambda: self._accept(informer, clock()),
-            lambda data: self._take(informer, connection, informer.data(data, clock())),
-        )
-        ticking = asyncio.get_running_loop().create_task(self._tick(informer, connection))
-        try:
-            while True:
-                await asyncio.sleep(max(0.0, informer.due - clock()))
-                request = informer.request(clock(), random.random())
-                try:
-                    answer = await connection.ask("GET", request.target, sink)
-                except (ApiTrouble, OperatorNeeded) as trouble:
-                    informer.failed(str(trouble), clock())
-                    self._pass(informer, [])
-                    continue
-                if 200 <= answer.status < 300:
-                    self._pass(informer, informer.ended(clock()))
-                else:
-                    message = _message(answer.body)
-                    informer.refused(answer.status, message, answer.retry_after, clock())
-                    self._pass(informer, [])
-        finally:
-            ticking.cancel()
-            connection.close()
+    def _follower(self, informer: Informer[Table]) -> Follower[Table]:
+        def passed(events: list[Event]) -> None:
+            self._pass(informer, events)
 
-    async def _tick(self, informer: Informer, connection: Connection) -> None:
-        """Cut what is silent; say when the cluster is not followed."""
-        clock = asyncio.get_running_loop().time
-        while True:
-            await asyncio.sleep(_TICK)
-            if connection.is_asking and informer.is_silent(clock()):
-                connection.close("nothing came any more; the connection is made anew")
-            self._judge()
+        return Follower(informer, self._credentials, passed, self._judge)
 
-    def _accept(self, informer: Informer, now: float) -> None:
-        informer.accepted(now)
-        self._judge()
-
-    def _take(self, informer: Informer, connection: Connection, events: list[Event]) -> None:
-        if informer.cut:
-            connection.close()
-        self._pass(informer, events)
-
-    def _pass(self, informer: Informer, events: list[Event]) -> None:
+    def _pass(self, informer: Informer[Table], events: list[Event]) -> None:
         """Give events on, and say what is to be said."""
         if informer.notes or informer.table.reports:
             self._tell(informer)
@@ -172,27 +127,14 @@ class ApiSource:
 
     # --- what is told ----------------------------------------------------------------------------
 
-    def _tell(self, informer: Informer) -> None:
-        for note in informer.notes:
-            self._say(informer, note)
-        informer.notes.clear()
+    def _tell(self, informer: Informer[Table]) -> None:
+        self._notes.tell(informer)
         for report in informer.table.reports:
             for reason in report.reasons:
                 log.warning("%s: %s", self.title, reason)
             kind = informer.table.kind
             self._teller.tell(informer.resource.api_version, kind, report)
         informer.table.reports.clear()
-
-    def _say(self, informer: Informer, note: Note) -> None:
-        level = logging.WARNING if note.is_warning else logging.INFO
-        if not note.is_general:
-            log.log(level, "%s: %s: %s", self.title, informer.resource.plural, note.text)
-            return
-        now = time.monotonic()
-        if now - self._said.get(note.text, -_SAME_TROUBLE) >= _SAME_TROUBLE:
-            log.log(level, "%s: %s", self.title, note.text)
-        self._said = {text: at for text, at in self._said.items() if now - at < _SAME_TROUBLE}
-        self._said[note.text] = now
 
     # --- what is there ---------------------------------------------------------------------------
 
@@ -245,19 +187,6 @@ def _unix(at: float, ahead: float) -> float:
     return at + ahead if at else 0.0
 
 
-class _Status(msgspec.Struct):
-    message: str = ""
-
-
-def _message(body: bytes) -> str:
-    """What the server says: the message of a Status, or the beginning of whatever else it sent."""
-    try:
-        text = msgspec.json.decode(body, type=_Status).message
-    except (msgspec.DecodeError, UnicodeError):
-        text = body[:200].decode("utf-8", "replace")
-    return " ".join(text.split())
-
-
 # --- which resources -----------------------------------------------------------------------------
 
 _FILTERED = frozenset(("Service", "EndpointSlice", "Pod"))
@@ -267,7 +196,7 @@ _OPTIONAL = frozenset(("namespaces", "nodes", "configmaps"))
 """What the rest can go on without."""
 
 
-def _informers(settings: Settings, role: Role) -> list[Informer]:
+def _informers(settings: Settings, role: Role) -> list[Informer[Table]]:
     abilities = Abilities()
     kinds = resources.kinds(settings.config_map)[role]
     served = settings.namespaces if role is Role.CLUSTER else ()
@@ -277,7 +206,7 @@ def _informers(settings: Settings, role: Role) -> list[Informer]:
         table = Table(kinds[version, kind], served if kind in _FILTERED else ())
         made.append(Informer(Resource(version, plural, namespace, name), table, abilities))
 
-    made: list[Informer] = []
+    made: list[Informer[Table]] = []
     make("v1", "Service", "services")
     if role is Role.FEDERATION:
         make(_FEDERATION, "Cluster", "clusters")

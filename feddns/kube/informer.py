@@ -30,21 +30,20 @@ Waiting doubles from half a second to 30 seconds (5 where nobody is reached), th
 
 The caller makes each `Request`, tells `accepted`, `data`, `ended` or `refused` or `failed`, and has
 the events.  `cut` says that the connection is to be closed.  Pure: `now` is a clock that only goes
-forward, `chance` a number from 0 to 1.  Called by `kube.following`.
+forward, `chance` a number from 0 to 1.  What the objects mean is the table's to know: `kube.table`
+makes DNS events of them, `kube.objects` keeps them as they are.  Called by `kube.follower`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
-from feddns.events import Event
 from feddns.kube import resources, shapes
 from feddns.kube.fields import Metadata
-from feddns.kube.table import Table
 
 PAGE = 2000
 """Objects: some 4 MB.  Smaller ones cost the server more: 100,000 Services and their slices take it
@@ -75,18 +74,28 @@ _INITIAL_END = "k8s.io/initial-events-end"
 
 
 class Resource(NamedTuple):
-    """What is followed: all objects of a kind, or the one of `namespace` and `name`."""
+    """What is followed: all objects of a kind, or the one of `namespace` and `name`.
+
+    `selector`: only those with these labels.
+    """
 
     api_version: str
     plural: str
     namespace: str = ""
     name: str = ""
+    selector: str = ""
 
     @property
     def path(self) -> str:
         root = "/apis/" if "/" in self.api_version else "/api/"
         inside = f"/namespaces/{quote(self.namespace, safe='')}" if self.namespace else ""
         return f"{root}{self.api_version}{inside}/{self.plural}"
+
+    def only(self) -> str:
+        """What the query begins with where not all objects of the path are meant."""
+        name = f"fieldSelector=metadata.name%3D{self.name}&" if self.name else ""
+        labels = f"labelSelector={quote(self.selector, safe='')}&" if self.selector else ""
+        return name + labels
 
     def rule(self) -> str:
         """The RBAC rule that allows to follow it, as one would write it."""
@@ -124,10 +133,33 @@ class Note(NamedTuple):
     """It is likely to hit every resource of the API alike."""
 
 
-class Informer:
+class Keeper(Protocol):
+    """What an informer fills: a table whose methods append what has changed to `events`.
+
+    The methods are those of `kube.table.Table`.
+    """
+
+    @property
+    def decoders(self) -> shapes.Decoders: ...
+
+    def put(self, item: Any, events: list[Any], *, live: bool = False) -> None: ...
+
+    def put_raw(self, raw: msgspec.Raw, events: list[Any], *, live: bool = False) -> None: ...
+
+    def remove(self, metadata: Metadata, events: list[Any]) -> None: ...
+
+    def begin(self) -> None: ...
+
+    def end(self) -> list[Any]: ...
+
+
+T = TypeVar("T", bound=Keeper)
+
+
+class Informer(Generic[T]):
     """See the module's docstring."""
 
-    def __init__(self, resource: Resource, table: Table, abilities: Abilities) -> None:
+    def __init__(self, resource: Resource, table: T, abilities: Abilities) -> None:
         self.resource = resource
         self.table = table
         self.phase = LISTING
@@ -149,7 +181,7 @@ class Informer:
         self.errors: Counter[str] = Counter()
         self.last_error = ""
         self.notes: list[Note] = []
-        self._decoders = shapes.of(table.kind)
+        self._decoders = table.decoders
         self._abilities = abilities
         self._request = Request("", False, 0.0)
         self._is_initial = False
@@ -177,7 +209,7 @@ class Informer:
         self._rest, self._page = b"", []
         self.cut = self._has_given = False
         seconds = WATCH_SECONDS + int(chance * 60)
-        only = f"fieldSelector=metadata.name%3D{self.resource.name}&" if self.resource.name else ""
+        only = self.resource.only()
         watch = f"{only}watch=true&allowWatchBookmarks=true&timeoutSeconds={seconds}"
         self._is_initial = False
         if self.version:
@@ -206,6 +238,11 @@ class Informer:
             and (self.is_complete or abilities.first_list)
         )
 
+    def list_again(self, now: float) -> None:
+        """What is known may be of a world that is no more; the caller cuts what is under way."""
+        self.version = self._continue = ""
+        self.due = now
+
     def is_silent(self, now: float) -> bool:
         """Whether what was asked for has been without a byte for too long."""
         return now - self._heard > self._request.silence
@@ -225,7 +262,7 @@ class Informer:
         else:
             self._enter(LISTING, now)
 
-    def data(self, data: bytes, now: float) -> list[Event]:
+    def data(self, data: bytes, now: float) -> list[Any]:
         """A piece of the answer's body."""
         self._heard = now
         self._has_given = True
@@ -234,7 +271,7 @@ class Informer:
             return []
         lines = (self._rest + data if self._rest else data).split(b"\n")
         self._rest = lines.pop()
-        events: list[Event] = []
+        events: list[Any] = []
         for line in lines:
             if line and not self.cut:
                 self._line(line, events, now)
@@ -242,7 +279,7 @@ class Informer:
             self._restart("an event that does not end", now)
         return events
 
-    def ended(self, now: float) -> list[Event]:
+    def ended(self, now: float) -> list[Any]:
         """The answer is whole.  After `cut` nothing is left to do."""
         if self.cut:
             self.cut = False
@@ -291,10 +328,10 @@ class Informer:
 
     # --- lists -----------------------------------------------------------------------------------
 
-    def _read_page(self, now: float) -> list[Event]:
+    def _read_page(self, now: float) -> list[Any]:
         body = b"".join(self._page)
         self._page = []
-        events: list[Event] = []
+        events: list[Any] = []
         try:
             page = self._decoders.page(body)
             for item in page.items or ():
@@ -316,7 +353,7 @@ class Informer:
         self.due = now
         return events
 
-    def _complete(self, now: float) -> list[Event]:
+    def _complete(self, now: float) -> list[Any]:
         self.is_complete = True
         self.unfollowed = now
         self._tell_recovery()
@@ -333,7 +370,7 @@ class Informer:
 
     # --- watches ---------------------------------------------------------------------------------
 
-    def _line(self, line: bytes, events: list[Event], now: float) -> None:
+    def _line(self, line: bytes, events: list[Any], now: float) -> None:
         try:
             event = self._decoders.event(line)
         except (msgspec.DecodeError, UnicodeError):
@@ -349,7 +386,7 @@ class Informer:
             return
         self._passed(event.object.metadata, now)
 
-    def _odd_line(self, line: bytes, events: list[Event], now: float) -> None:
+    def _odd_line(self, line: bytes, events: list[Any], now: float) -> None:
         """Bookmarks, errors, objects that do not decode, and what is no event."""
         try:
             kind, raw = shapes.read_event(line)
@@ -375,7 +412,7 @@ class Informer:
         if not self._is_initial and metadata.resource_version:
             self.version = metadata.resource_version
 
-    def _bookmark(self, metadata: shapes.Bookmarked, events: list[Event], now: float) -> None:
+    def _bookmark(self, metadata: shapes.Bookmarked, events: list[Any], now: float) -> None:
         self.last_bookmark = now
         self._good()
         version = metadata.resource_version or ""

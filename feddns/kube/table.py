@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from feddns.events import Event, Gone, Object, Put
-from feddns.kube import fields, resources
+from feddns.kube import fields, resources, shapes
 from feddns.kube.fields import Metadata
 from feddns.kube.resources import Kind, Outcome
 
@@ -70,6 +70,11 @@ class Table:
         self._objects: dict[bytes, dict[bytes, Kept]] = {}
         self._refused: dict[Key, tuple[str, ...]] = {}
         self._seen: dict[bytes, set[bytes]] | None = None
+
+    @property
+    def decoders(self) -> shapes.Decoders:
+        """How an informer reads what it puts here."""
+        return shapes.of(self.kind)
 
     # --- what comes ------------------------------------------------------------------------------
 

@@ -1,0 +1,106 @@
+"""The informers of one API, kept up while it is there.
+
+    following = Following(credentials, "cluster eu", heard)
+    following.add(resource, table, selector="…")
+    await following.run()
+
+`heard(resource, events)` is told of every change, and with no events when a resource has been read
+whole the first time.  Trouble is a log line, once.  I/O.  Called by `members` and `runtime`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from controllers.world import Resource
+from feddns.kube import informer
+from feddns.kube.credentials import Credentials
+from feddns.kube.follower import Follower, Notes
+from feddns.kube.informer import Abilities, Informer
+from feddns.kube.objects import Changed, ObjectTable
+
+log = logging.getLogger("feddns.controllers")
+
+Heard = Callable[[Resource, list[Changed]], None]
+
+
+class Following:
+    """See the module's docstring."""
+
+    def __init__(self, credentials: Credentials, title: str, heard: Heard) -> None:
+        self.title = title
+        self._credentials = credentials
+        self._heard = heard
+        self._abilities = Abilities()
+        self._followers: dict[Resource, Follower[ObjectTable]] = {}
+        self._whole: set[Resource] = set()
+        self._notes = Notes(log, title)
+
+    def add(
+        self, resource: Resource, table: ObjectTable, *, selector: str = "", namespace: str = ""
+    ) -> None:
+        """Follow these objects, into the table."""
+        place = informer.Resource(
+            resource.api_version, resource.plural, namespace, selector=selector
+        )
+        one = Informer(place, table, self._abilities)
+        follower = Follower(one, self._credentials, partial(self._pass, resource), _nothing)
+        self._followers[resource] = follower
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for follower in self._followers.values():
+                group.create_task(follower.run())
+
+    def list_again(self) -> None:
+        """Read everything anew: the API may have lost or got what no watch tells."""
+        for follower in self._followers.values():
+            follower.list_again()
+
+    def remember(self, resource: Resource, raw: bytes) -> None:
+        """What a write of ours gave; see `ObjectTable.remember`."""
+        follower = self._followers.get(resource)
+        if follower is not None and follower.informer.is_followed:
+            follower.informer.table.remember(raw, follower.informer.version)
+
+    @property
+    def whole(self) -> frozenset[Resource]:
+        """What has been read completely."""
+        return frozenset(self._whole)
+
+    @property
+    def missing(self) -> list[str]:
+        """Why something is not whole, for a person."""
+        return [
+            f"{resource.plural}: {follower.informer.last_error or 'being read'}"
+            for resource, follower in self._followers.items()
+            if resource not in self._whole
+        ]
+
+    def is_absent(self, resource: Resource) -> bool:
+        """Whether the API has no such resource."""
+        return self._followers[resource].informer.is_absent
+
+    def objects(self) -> dict[str, int]:
+        """How many of each are kept."""
+        return {
+            resource.plural: len(follower.informer.table)
+            for resource, follower in self._followers.items()
+        }
+
+    def _pass(self, resource: Resource, events: list[Changed]) -> None:
+        one = self._followers[resource].informer
+        self._notes.tell(one)
+        if events:
+            self._heard(resource, events)
+        if one.is_complete and resource not in self._whole:
+            self._whole.add(resource)
+            self._heard(resource, [])
+
+
+def _nothing() -> None:
+    """Nobody judges staleness by the second here."""

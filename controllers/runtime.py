@@ -1,0 +1,152 @@
+"""The composition root: everything made, tied together, run, and ended in order.
+
+    runtime = Runtime(options, reconcilers)
+    await runtime.run(stopping)     # an asyncio.Event
+
+    at the end                       within
+    nothing more is taken
+    what is under way finishes       5 s
+    the Lease is given back          2 s
+    connections are closed
+
+I/O.  Called by `cli` and by the playground.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping
+
+from controllers import executor, kinds, propagation
+from controllers.caches import CLUSTER, SECRET, Caches, Federation
+from controllers.engine import Engine, Reconcile
+from controllers.executor import Executor, Place
+from controllers.health import ShardHealth
+from controllers.informers import Following
+from controllers.lease import Election
+from controllers.members import Hooks, Members
+from controllers.options import Options
+from controllers.recorder import Recorder
+from controllers.world import Resource
+from feddns.kube.api import Api
+from feddns.kube.credentials import Credentials
+from feddns.kube.objects import Changed
+
+log = logging.getLogger("feddns.controllers")
+
+_FINISH, _RELEASE = 5.0, 2.0
+_KINDS = {row.resource: row for row in kinds.TABLE}
+
+
+class Runtime:
+    """See the module's docstring.  Made inside the loop."""
+
+    def __init__(self, options: Options, reconcilers: Mapping[Resource, Reconcile]) -> None:
+        federation, host = credentials(options)
+        self.world = Caches(
+            Federation(options.federation_name, options.system_namespace, options.grace_period),
+            _KINDS,
+        )
+        self.api = Api(federation, connections=options.federation_connections)
+        self.following = Following(federation, "federation API", self._federated)
+        for resource, table in self.world.tables.items():
+            self.following.add(resource, table)
+        self.recorder = Recorder(self.api)
+        self.engine = Engine(self.world, reconcilers, options.workers)
+        place = Place(self.api, self.following)
+        told = executor.Hooks(self.engine.look, self.engine.finished)
+        self.executor = Executor(self.world, place, self.recorder, told)
+        self.engine.executor = self.executor
+        self.health = self.engine.health = ShardHealth(self.world, self.engine.look)
+        hooks = Hooks(
+            self.engine.member_changed, self.engine.look_at_all, lambda: self.engine.is_leading
+        )
+        self.members = Members(self.world, place, self.recorder, hooks, options.monitoring())
+        self.members.executor = self.executor
+        self.host = Following(host, "host cluster", self._hosted)
+        self.host.add(SECRET, self.members.secrets, namespace=options.system_namespace)
+        self.election = self._election(options, federation)
+        self._clusters: list[Changed] = []
+
+    def _election(self, options: Options, credentials: Credentials) -> Election | None:
+        if not options.leader_elect:
+            return None
+        times = options.lease_times()
+        api = Api(credentials, connections=1, timeout=times.renew)
+        return Election(api, options.system_namespace, options.identity, times, self._lead)
+
+    # --- what is told ----------------------------------------------------------------------------
+
+    def _federated(self, resource: Resource, events: list[Changed]) -> None:
+        if resource == CLUSTER:
+            self._clusters += events
+            self._register()
+        self.engine.federated_changed(resource, events)
+
+    def _hosted(self, _: Resource, events: list[Changed]) -> None:
+        self.members.secrets_changed(events)
+        self._register()
+
+    def _register(self) -> None:
+        """Clusters wait until their Secrets were read: a missing one is then really missing."""
+        if SECRET in self.host.whole and self._clusters:
+            events, self._clusters = self._clusters, []
+            self.members.clusters_changed(events)
+
+    def _lead(self, is_leading: bool) -> None:
+        if is_leading:
+            self.engine.lead()
+        else:
+            self.engine.follow()
+
+    # --- life ------------------------------------------------------------------------------------
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Until `stopping` is set."""
+        jobs = [self.following.run(), self.host.run(), self.recorder.run(), self.engine.pump.run()]
+        if self.election is not None:
+            jobs.append(self.election.run())
+        else:
+            self.engine.lead()
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(job) for job in jobs]
+            await stopping.wait()
+            await self._finish()
+            for task in tasks:
+                task.cancel()
+
+    async def _finish(self) -> None:
+        log.info("stopping: what is under way finishes")
+        await self.engine.pump.close(_FINISH)
+        await self.executor.finish(_FINISH)
+        if self.election is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_RELEASE):
+                    await self.election.release()
+        self.members.close()
+        await self.health.close()
+        self.api.close()
+
+
+def reconcilers(options: Options) -> dict[Resource, Reconcile]:
+    """Of the kinds that are looked after."""
+    return {one: propagation.reconcile for one in _KINDS if options.is_on(one.plural)}
+
+
+def credentials(options: Options) -> tuple[Credentials, Credentials]:
+    """Of the federation's API, and of the host cluster; without one that is the federation.
+
+    Raises `OperatorNeeded` when one of them cannot be used.
+    """
+    federation = Credentials(options.federation_kubeconfig, options.federation_context)
+    host = federation
+    if options.host_kubeconfig or options.host_context:
+        path = options.host_kubeconfig or options.federation_kubeconfig
+        host = Credentials(path, options.host_context)
+    elif options.in_cluster:
+        host = Credentials()
+    federation.check()
+    host.check()
+    return federation, host
