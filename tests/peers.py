@@ -15,7 +15,7 @@ _SCRIPT = Path(__file__).resolve().parent.parent / BUILD
 _FOLDERS = {
     "etcd": "etcd", "kwok": "kwok", "stages.yaml": "kwok", "coredns": "coredns",
     "kube-apiserver": "kubernetes", "kube-controller-manager": "kubernetes",
-    "kube-scheduler": "kubernetes",
+    "kube-scheduler": "kubernetes", "kubectl": "kubectl",
 }  # fmt: skip
 
 

@@ -1,11 +1,13 @@
 #!/bin/sh
 # Builds the programs that come as Go modules, once, into a cache keyed by version: CoreDNS as a peer;
-# kube-apiserver, its controllers, etcd and KWOK for a real cluster without containers.
+# kube-apiserver, its controllers, etcd and KWOK for a real cluster without containers; the newest
+# kubectl, beside which tests use the machine's own.
 # `tools/peers.sh` builds all of them, `tools/peers.sh etcd kwok` the named ones: 8 minutes once, then
-# nothing.  Without Go it says how to get it, and ends with status 1.  kubectl is the machine's own.
+# nothing.  Without Go it says how to get it, and ends with status 1.
 set -eu
 coredns=1.15.0
 kubernetes=1.36.3
+kubectl=1.36.3
 etcd=3.6.7
 kwok=0.8.0
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/feddns/peers
@@ -67,37 +69,42 @@ build_etcd() {
     build "$target/etcd" .
 }
 
+# kubernetes_module VERSION COMMAND...: a module in $work that needs these commands of Kubernetes.
 # Kubernetes' own `replace` lines point into its repository and do not count for who depends on it:
-# they are repeated here with the published version of each module.
-build_kubernetes() {
-    begin kubernetes $kubernetes kube-scheduler || return 0
-    minor=${kubernetes#1.}
-    staging=v0.$minor
-    cat > "$work/tools.go" <<-END
-	//go:build tools
-
-	package tools
-
-	import (
-	    _ "k8s.io/kubernetes/cmd/kube-apiserver"
-	    _ "k8s.io/kubernetes/cmd/kube-controller-manager"
-	    _ "k8s.io/kubernetes/cmd/kube-scheduler"
-	)
-	END
+# they are repeated here with the published version of each module.  Sets $stamp, flags for `build`.
+kubernetes_module() {
+    version=$1 minor=${1#1.}
+    shift
+    {
+        printf '//go:build tools\n\npackage tools\n\nimport (\n'
+        printf '    _ "k8s.io/kubernetes/cmd/%s"\n' "$@"
+        printf ')\n'
+    } > "$work/tools.go"
     (
         cd "$work"
         quietly "$go" mod init feddns.dev/kubernetes
-        module=$("$go" mod download -json "k8s.io/kubernetes@v$kubernetes" | sed -n 's/.*"GoMod": "\(.*\)".*/\1/p')
+        module=$("$go" mod download -json "k8s.io/kubernetes@v$version" | sed -n 's/.*"GoMod": "\(.*\)".*/\1/p')
         sed -n 's|^\t*\(replace \)\{0,1\}\(k8s.io/[a-z-]*\) => ./staging/.*|\2|p' "$module" |
-            while read -r name; do "$go" mod edit -replace "$name=$name@$staging"; done
-        "$go" mod edit -require "k8s.io/kubernetes@v$kubernetes"
+            while read -r name; do "$go" mod edit -replace "$name=$name@v0.$minor"; done
+        "$go" mod edit -require "k8s.io/kubernetes@v$version"
         quietly "$go" mod tidy
     )
     info=k8s.io/component-base/version
-    version="-X $info.gitVersion=v$kubernetes -X $info.gitMajor=1 -X $info.gitMinor=${minor%%.*}"
+    stamp="-s -w -X $info.gitVersion=v$version -X $info.gitMajor=1 -X $info.gitMinor=${minor%%.*}"
+}
+
+build_kubernetes() {
+    begin kubernetes $kubernetes kube-scheduler || return 0
+    kubernetes_module $kubernetes kube-apiserver kube-controller-manager kube-scheduler
     for program in kube-apiserver kube-controller-manager kube-scheduler; do
-        build "$target/$program" "k8s.io/kubernetes/cmd/$program" -ldflags "-s -w $version"
+        build "$target/$program" "k8s.io/kubernetes/cmd/$program" -ldflags "$stamp"
     done
+}
+
+build_kubectl() {
+    begin kubectl $kubectl kubectl || return 0
+    kubernetes_module $kubectl kubectl
+    build "$target/kubectl" k8s.io/kubernetes/cmd/kubectl -ldflags "$stamp"
 }
 
 build_kwok() {
@@ -111,7 +118,7 @@ build_kwok() {
     GOBIN=$target GOFLAGS=-mod=mod "$go" install "sigs.k8s.io/kwok/cmd/kwok@v$kwok"
 }
 
-[ $# -gt 0 ] || set -- coredns etcd kwok kubernetes
+[ $# -gt 0 ] || set -- coredns etcd kwok kubernetes kubectl
 for name in "$@"; do
     "build_$name"
 done

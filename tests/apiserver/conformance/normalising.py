@@ -1,0 +1,47 @@
+"""What cannot be equal in the words of two servers, replaced by names of it.
+
+    uid, resourceVersion, times, ages         other each time
+    addresses of the server, ClusterIPs       each server has its own
+    names with a random end, node ports       chosen by the server
+    continue tokens, durations, log stamps    meaningless to others
+    runs of spaces                            columns are as wide as what was replaced
+
+Pure.
+"""
+
+from __future__ import annotations
+
+import re
+
+_RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern, re.MULTILINE), to)
+    for pattern, to in (
+        (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UID"),
+        (r'([rR]esource[- ]?[vV]ersion\\?"?[:=] *\\?"?)[1-9]\d*', r"\1N"),
+        (r"(Too large resource version: \d+, current: |ResourceVersion in record \()\d+", r"\1N"),
+        (r"too old resource version: \d+ \(\d+\)", "too old resource version: N (N)"),
+        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", "TIME"),
+        (r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z]\w\w \d{4} \d\d:\d\d:\d\d [+]0000", "TIME"),
+        (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ \+0000", "TIME"),
+        (r"\b(LIVE|MERGED|kubectl-edit)-\d+", r"\1-N"),
+        (r"\b[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ ([\w.]+):\d+\]", r"LOG \1"),
+        (r"\b(\d+m)?\d+s\b(?! timeout)", "AGE"),
+        (r"https://[\w.:\[\]]+:\d+", "SERVER"),
+        (r"\b127\.\d+\.\d+\.\d+(:\d+)?\b", "ADDRESS"),
+        (r"\b10\.\d+\.\d+\.\d+\b", "CLUSTER-IP"),
+        (r"\bfd00:[0-9a-f:]+", "CLUSTER-IP"),
+        (r"\b3[0-2]\d{3}(?=/|\b)", "NODE-PORT"),
+        (r"-[bcdfghjklmnpqrstvwxz2456789]{5}\b", "-RANDOM"),
+        (r'("continue": ?")[^"]+', r"\1TOKEN"),
+        (r"/tmp/conformance-\w+", "FOLDER"),
+        (r"(?<=\S) {2,}", "  "),
+        (r"[ \t]+$", ""),
+    )
+)
+
+
+def normalise(text: str) -> str:
+    """The text without what differs from server to server."""
+    for pattern, to in _RULES:
+        text = pattern.sub(to, text)
+    return text
