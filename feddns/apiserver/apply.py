@@ -332,7 +332,7 @@ def _pruned(
     had not applied put back: so what lies in a removed item goes with it, however it came there.
     """
     last = typed.with_structs(last, type)
-    owned: FieldSet = {"f:metadata": {".": {}}}  # its name is always applied
+    owned: FieldSet = {"f:metadata": {".": {}, "f:name": {}}}  # always applied
     for entry in entries:
         owned = fieldsets.union(owned, typed.with_structs(entry["fieldsV1"], type))
     everything = typed.with_structs(typed.fields_of(merged, type), type)

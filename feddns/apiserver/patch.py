@@ -391,11 +391,13 @@ def _merge_in_order(
     """
     order = patch.pop(directive)
     name = _name_in(directive, "invalid patch format of setElementOrder list")
-    there, given, inner = made.get(name), patch.pop(name, None), child(type, name)
-    for value in (order, [] if there is None else there, [] if given is None else given):
-        if not isinstance(value, list):
-            text = f"expected a []interface {{}}, but received a {gotext.type_of(value)}"
+    inner, lists = child(type, name), (order, made.get(name, _GONE), patch.pop(name, _GONE))
+    for value in lists:
+        if not isinstance(value, list) and value is not _GONE:
+            what = "%!s(<nil>)" if value is None else gotext.type_of(value)
+            text = f"expected a []interface {{}}, but received a {what}"
             raise RequestRefused(500, "", text)
+    _, there, given = (None if value is _GONE else value for value in lists)
     if there is None and given is None:
         return
     key = inner.merge_key

@@ -23,7 +23,7 @@ class RequestRefused(Refused):
     """A request that is not done.  `code` is the HTTP status, `reason` of meta/v1 StatusReason.
 
     `details` is what names the thing: name, group, kind (a resource or a kind), uid,
-    retryAfterSeconds.
+    retryAfterSeconds; where there are none, {} is written and None is not.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class RequestRefused(Refused):
         self.reason = reason
         self.message = message
         self.details = dict(details or {})
+        self.named = details is not None
         self.causes = tuple(causes)
 
     def status(self) -> dict[str, Any]:
@@ -49,6 +50,6 @@ class RequestRefused(Refused):
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
             "message": self.message, "reason": self.reason,
         }  # fmt: skip
-        if details:
+        if details or self.named:
             whole["details"] = details
         return whole | {"code": self.code}

@@ -334,15 +334,17 @@ def _order(live: list[str], applied: list[str]) -> Iterator[tuple[str, int]]:
 def remove(value: Any, gone: FieldSet, type: Type) -> Any:
     """The value without these elements and all that is in them.
 
-    A container that loses its last element stays, empty.
+    A container that loses its last element is null then.
     """
-    shape = _granular(type, value) if value and gone else ""
+    if not gone or not isinstance(value, dict | list):
+        return value
+    shape = _granular(type, value)
     if shape == "object" and isinstance(value, dict):
         return {
             name: remove(part, below, child(type, name)) if below else part
             for name, part in value.items()
             if (below := gone.get(f"f:{name}")) is None or (below and SELF not in below)
-        }
+        } or None
     if shape == "list" and isinstance(value, list):
         kept = []
         for item in value:
@@ -351,8 +353,8 @@ def remove(value: Any, gone: FieldSet, type: Type) -> Any:
                 kept.append(item)
             elif below and SELF not in below:
                 kept.append(remove(item, below, type.element or _ANY))
-        return kept
-    return value
+        return kept or None
+    return None
 
 
 def with_structs(fields: FieldSet, type: Type) -> FieldSet:

@@ -82,6 +82,8 @@ def _left_out(real: Answer) -> bool:
     """Refused by validation, or for a reason that is the store's."""
     if real.code == 422 and real.body.get("details", {}).get("causes"):
         return True
+    if "duplicate nodePort" in real.body.get("message", ""):
+        return True
     return real.code in (404, 409) and real.body.get("reason") != "Conflict"
 
 

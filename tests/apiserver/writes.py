@@ -195,7 +195,7 @@ def _replaced(chance: Random, kind: Kind, name: str, live: Object) -> Object:
     if roll < 0.1:
         made["metadata"]["managedFields"] = [{}]
     elif roll < 0.3:
-        del made["metadata"]["managedFields"]
+        made["metadata"].pop("managedFields", None)
     elif roll < 0.5 and len(made["metadata"].get("managedFields", ())) > 1:
         made["metadata"]["managedFields"].pop()
     return made
@@ -292,7 +292,8 @@ def _direct_list(chance: Random, made: Object, key: str, there: list[Any]) -> No
     roll = chance.random()
     if all(isinstance(item, str) for item in [*value, *there]):
         if roll < 0.4 and key == "finalizers":
-            made[f"$deleteFromPrimitiveList/{key}"] = there[:1]
+            gone = [item for item in there if item not in value]
+            made[f"$deleteFromPrimitiveList/{key}"] = gone[:1]
         elif roll < 0.7 and key == "finalizers":
             made[f"$setElementOrder/{key}"] = chance.sample(there, len(there)) + [
                 item for item in value if item not in there
