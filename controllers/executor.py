@@ -150,9 +150,14 @@ class Executor:
             operation = operations.get(cluster)
             if operation is None:
                 lane.leave(key)
-            else:
+            elif not self._is_late(operation):
                 lane.want(key, operation)
         return Done(plan.again)
+
+    def _is_late(self, operation: Operation) -> bool:
+        """Whether the copy was made while the plan's writes were under way."""
+        is_new = isinstance(operation, Apply) and operation.is_new
+        return is_new and self._world.kept(operation.cluster, operation.key) is not None
 
     async def _write(self, plan: Plan) -> Done | Failed | None:
         versions: dict[tuple[Key, str], str] = {}

@@ -103,7 +103,8 @@ class Row(NamedTuple):
 
     @property
     def default(self) -> Any:
-        return next(one.default for one in _FIELDS if one.name == self.field)
+        one = next(one for one in _FIELDS if one.name == self.field)
+        return {} if one.default is msgspec.NODEFAULT else one.default
 
 
 _FIELDS = msgspec.structs.fields(Options)

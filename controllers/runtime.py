@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Mapping
 
 from controllers import executor, kinds, propagation
@@ -27,8 +28,10 @@ from controllers.health import ShardHealth
 from controllers.informers import Following
 from controllers.lease import Election
 from controllers.members import Hooks, Members
+from controllers.metrics import Picture
 from controllers.options import Options
 from controllers.recorder import Recorder
+from controllers.serving import Serving
 from controllers.world import Resource
 from feddns.kube.api import Api
 from feddns.kube.credentials import Credentials
@@ -68,6 +71,8 @@ class Runtime:
         self.host = Following(host, "host cluster", self._hosted)
         self.host.add(SECRET, self.members.secrets, namespace=options.system_namespace)
         self.election = self._election(options, federation)
+        self.serving = Serving(self.picture, lambda: self.engine.missing)
+        self._metrics = options.metrics
         self._clusters: list[Changed] = []
 
     def _election(self, options: Options, credentials: Credentials) -> Election | None:
@@ -110,12 +115,30 @@ class Runtime:
             jobs.append(self.election.run())
         else:
             self.engine.lead()
+        if self._metrics is not None:
+            self.serving.open(self._metrics)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(job) for job in jobs]
             await stopping.wait()
             await self._finish()
             for task in tasks:
                 task.cancel()
+
+    def picture(self) -> Picture:
+        """What the metrics show, now."""
+        queues = {"federation": self.engine.pump.queue}
+        queues |= {name: lane.pump.queue for name, lane in self.executor.lanes.items()}
+        members = self.members.members.items()
+        objects = {name: one.following.objects() for name, one in members if one.following}
+        return Picture(
+            counts=self.executor.counts,
+            is_leading=self.engine.is_leading,
+            queues={name: one.depths() for name, one in queues.items()},
+            ready={name: one.ready for name, one in self.world.members().items()},
+            objects={"": self.following.objects(), **objects},
+            troubles=Counter(cluster for cluster, _ in self.world.troubles),
+            events=self.recorder.written,
+        )
 
     async def _finish(self) -> None:
         log.info("stopping: what is under way finishes")
@@ -127,6 +150,7 @@ class Runtime:
                     await self.election.release()
         self.members.close()
         await self.health.close()
+        await self.serving.close()
         self.api.close()
 
 

@@ -45,14 +45,11 @@ class WorkQueue(Generic[K]):
         """How many wait to be taken now."""
         return len(self._urgent) + len(self._bulk)
 
-    @property
-    def working(self) -> int:
-        return len(self._working)
-
-    @property
-    def delayed(self) -> int:
-        """How many wait for a time."""
-        return len(self._later)
+    def depths(self) -> dict[str, int]:
+        """How many wait, wait for a time, and are in work."""
+        return {
+            "waiting": len(self), "delayed": len(self._later), "working": len(self._working)
+        }  # fmt: skip
 
     def add(self, key: K, now: float, *, bulk: bool = False) -> None:
         """Look at it soon."""

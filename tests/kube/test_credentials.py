@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import os
+import ssl
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import yaml
 
 from feddns.errors import ApiTrouble, OperatorNeeded
 from feddns.kube import credentials
-from feddns.kube.credentials import Access, Credentials
+from feddns.kube.credentials import Access, Credentials, Document
 from tests import certificates
 
 
@@ -222,3 +223,52 @@ def test_a_plugin_that_is_no_use(
 ) -> None:
     with pytest.raises((ApiTrouble, OperatorNeeded), match=said):
         access(write(tmp_path, plugin(tmp_path, script, **more)))
+
+
+# --- what a Secret holds --------------------------------------------------------------------------
+
+
+def held(document: Document) -> Access:
+    return asyncio.run(Credentials(document=document).access())
+
+
+def test_a_kubeconfig_of_a_secret(tmp_path: Path) -> None:
+    content = Path(write(tmp_path, {"token": "secret"})).read_bytes()
+    assert held(Document("Secret x", content)).authority == "192.0.2.1:6443"
+    found = held(Document("Secret x", content, server="https://198.51.100.1"))
+    assert (found.host, found.port, found.authorization) == ("198.51.100.1", 443, "Bearer secret")
+
+
+def test_a_token_and_an_authority_of_a_secret(tmp_path: Path) -> None:
+    certificates.make(tmp_path, "127.0.0.1")
+    authority = (tmp_path / "ca.crt").read_bytes()
+    found = held(Document("x", server="https://192.0.2.1", token="t", authority=authority))
+    assert found.authorization == "Bearer t"
+    assert found.tls is not None
+    assert found.tls.verify_mode == ssl.CERT_REQUIRED
+    nobody = held(Document("x", server="https://192.0.2.1"))
+    assert nobody.authorization == ""
+    assert nobody.tls is not None
+    assert nobody.tls.verify_mode == ssl.CERT_NONE
+
+
+@pytest.mark.parametrize(
+    ("user", "cluster"),
+    [
+        ({"tokenFile": "/var/run/token"}, {}),
+        ({"client-certificate": "a", "client-key": "b"}, {}),
+        ({"exec": {"command": "reboot", "apiVersion": "client.authentication.k8s.io/v1"}}, {}),
+        ({}, {"certificate-authority": "/etc/ca.crt"}),
+    ],
+)
+def test_a_secret_reads_no_file_and_runs_nothing_here(
+    tmp_path: Path, user: dict[str, Any], cluster: dict[str, Any]
+) -> None:
+    content = Path(write(tmp_path, user, **cluster)).read_bytes()
+    with pytest.raises(OperatorNeeded, match=r"^Secret shop/eu names files .*; embed them"):
+        held(Document("Secret shop/eu", content))
+
+
+def test_a_secret_that_holds_no_kubeconfig() -> None:
+    with pytest.raises(OperatorNeeded, match=r"^Secret x: .*; write a kubeconfig$"):
+        Credentials(document=Document("Secret x", b"[")).check()
