@@ -1,6 +1,7 @@
 """The Python clients' steps: the official client, its dynamic client, lightkube.
 
-`python official.crud` in a scenario runs `official.Official.crud` and shows what it says, a line each.
+`python official.crud` in a scenario runs `official.Official.crud` and shows what it says, a line
+each.
 What a client raises is shown too: a step never ends the scenario.
 """
 
@@ -18,6 +19,7 @@ import lightkube
 from lightkube.config.kubeconfig import KubeConfig
 
 from tests.apiserver.conformance.light import Light
+from tests.apiserver.conformance.normalising import in_order
 from tests.apiserver.conformance.official import Dynamic, Official
 
 
@@ -46,7 +48,7 @@ class Clients:
         except Exception as error:
             said = [f"raised {type(error).__name__}: {error}"]
         return "\n".join(
-            one if isinstance(one, str) else json.dumps(one, sort_keys=True, default=str)
+            one if isinstance(one, str) else json.dumps(in_order(one), sort_keys=True, default=str)
             for one in said
         )
 

@@ -31,7 +31,8 @@ class Light:
         made.data = {"a": "2"}
         replaced = client.replace(made)
         stale = self._config("one")
-        assert made.metadata and stale.metadata
+        assert made.metadata
+        assert stale.metadata
         stale.metadata.resourceVersion = made.metadata.resourceVersion
         patched = client.patch(ConfigMap, "one", {"data": {"b": "3"}}, namespace=ns)
         merged = client.patch(

@@ -5,6 +5,7 @@
     names with a random end, node ports       chosen by the server
     continue tokens, durations, log stamps    meaningless to others
     runs of spaces                            columns are as wide as what was replaced
+    the order of managedFields                by time, so by chance when a second begins
 
 Pure.
 """
@@ -12,6 +13,7 @@ Pure.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.MULTILINE), to)
@@ -40,8 +42,30 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )
 
 
+_MANAGED = re.compile(r"^( *)managedFields:\n((?:\1- .*\n(?:\1  .*\n)*)+)", re.MULTILINE)
+"""The list in YAML, with its entries."""
+
+
 def normalise(text: str) -> str:
     """The text without what differs from server to server."""
     for pattern, to in _RULES:
         text = pattern.sub(to, text)
-    return text
+    return _MANAGED.sub(_in_order, text)
+
+
+def _in_order(managed: re.Match[str]) -> str:
+    indent = managed[1]
+    entries = re.split(rf"^(?={indent}- )", managed[2], flags=re.MULTILINE)
+    return f"{indent}managedFields:\n{''.join(sorted(entries))}"
+
+
+def in_order(value: Any) -> Any:
+    """The same in JSON."""
+    if isinstance(value, list):
+        return [in_order(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    found = {key: in_order(item) for key, item in value.items()}
+    if isinstance(found.get("managedFields"), list):
+        found["managedFields"].sort(key=lambda entry: str({**entry, "time": ""}))
+    return found

@@ -45,6 +45,7 @@ class Official:
     def patches(self) -> list[Any]:
         core, ns = self._core, self._ns
         core.create_namespaced_config_map(ns, self._config("patched", a="1"))
+        labelled = {"metadata": {"labels": {"x": "y"}}}
         json_patch = [{"op": "add", "path": "/data/b", "value": "2"}]
         applied = {
             "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "patched"},
@@ -57,7 +58,7 @@ class Official:
             self._shown(patch("patched", ns, {"data": {"c": "3"}}).data),
             refused(patch, "patched", ns, applied, **apply),
             self._shown(patch("patched", ns, applied, force=True, **apply)),
-            self._shown(core.patch_namespace(ns, {"metadata": {"labels": {"x": "y"}}}).metadata.labels),
+            self._shown(core.patch_namespace(ns, labelled).metadata.labels),
         ]  # fmt: skip
 
     def lists(self) -> list[Any]:
@@ -67,13 +68,14 @@ class Official:
         chosen = {"label_selector": "by=official", "limit": 2}
         first = core.list_namespaced_config_map(ns, **chosen)
         rest = core.list_namespaced_config_map(ns, _continue=first.metadata._continue, **chosen)
+        delete = core.delete_collection_namespaced_config_map
         everywhere = core.list_config_map_for_all_namespaces(field_selector="metadata.name=lb")
         return [
             [item.metadata.name for item in first.items],
             [item.metadata.name for item in rest.items],
             [item.metadata.namespace for item in everywhere.items],
             refused(core.list_namespaced_config_map, ns, label_selector="a==="),
-            self._shown(core.delete_collection_namespaced_config_map(ns, label_selector="by=official")),
+            self._shown(delete(ns, label_selector="by=official")),
             len(core.list_namespaced_config_map(ns).items),
         ]  # fmt: skip
 

@@ -29,7 +29,10 @@ ROOT = Path(__file__).resolve().parents[3]
 _AWAIT = """#!/bin/sh
 # await COUNT FILE: wait until the file has as many lines, ten seconds at most.
 i=0
-until [ "$(wc -l < "$2")" -ge "$1" ] || [ $i -eq 500 ]; do sleep 0.02; i=$((i + 1)); done 2>/dev/null
+until [ "$(wc -l < "$2")" -ge "$1" ] || [ $i -eq 500 ]; do
+    sleep 0.02
+    i=$((i + 1))
+done 2>/dev/null
 """
 
 

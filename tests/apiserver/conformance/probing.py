@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.apiserver.conformance.normalising import in_order
 from tests.apiserver.conformance.servers import Server
 from tests.apiserver.conformance.steps import Request
 
@@ -123,7 +124,7 @@ def _body(text: str) -> bytes:
 
 def _json(raw: bytes) -> Any:
     try:
-        return json.loads(raw)
+        return in_order(json.loads(raw))
     except ValueError:
         return None
 

@@ -1,8 +1,8 @@
 """The two servers that the list is played against.
 
-`real()`: kube-apiserver and etcd, with the two controllers whose work the embedded API does itself,
-that for namespaces and the garbage collector.  `embedded()`: `feddns apiserver`, a process of its own.
-Both are `Server`: a place, an authority, the administrator's token.
+`real()`: kube-apiserver and etcd, with the two controllers whose work the embedded API does
+itself, that for namespaces and the garbage collector.  `embedded()`: `feddns apiserver`, a process
+of its own.  Both are `Server`: a place, an authority, the administrator's token.
 """
 
 from __future__ import annotations
@@ -97,8 +97,9 @@ def embedded(*flags: str) -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="feddns-apiserver-") as folder:
         config, log = Path(folder) / "kubeconfig", Path(folder) / "log"
         command = [
-            sys.executable, "-m", "feddns.cli", "apiserver", "--data", f"{folder}/data",
-            "--listen", "127.0.0.1:0", "--write-kubeconfig", str(config), *flags,
+            sys.executable, "-m", "feddns", "apiserver", "--data", f"{folder}/data",
+            "--listen", "127.0.0.1:0", "--write-kubeconfig", str(config),
+            "--service-cluster-ip-range", "10.96.0.0/16,fd00:10:96::/108", "--no-sync", *flags,
         ]  # fmt: skip
         with log.open("wb") as words:
             process = subprocess.Popen(command, stdout=words, stderr=words, cwd=folder)

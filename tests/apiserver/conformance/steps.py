@@ -11,9 +11,9 @@
     < end                                       … or all until the server closes it
     python client.create                        a function of `clients`
 
-Lines that are ours, and are not sent: `Show: .metadata.name .items.*.metadata.name` shows only these
-parts of the body, `Show: -` none; `Lines: 3` closes after three lines, and `Lines: end` reads line
-by line until the server closes.
+Lines that are ours, and are not sent: `Show: .metadata.name .items.*.metadata.name` shows only
+these parts of the body, `Show: -` none; `Lines: 3` closes after three lines, and `Lines: end` reads
+line by line until the server closes.
 
 Every scenario is played in the namespace $NS, which has its name, with a kubeconfig that names it;
 what is not in a namespace begins with that name as well, so that scenarios can be played at once.

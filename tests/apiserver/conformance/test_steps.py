@@ -63,6 +63,12 @@ def test_what_cannot_be_equal_is_replaced(said: str, normal: str) -> None:
     assert normalise(said) == normal
 
 
+def test_managed_fields_are_in_an_order_of_their_own() -> None:
+    entries = ["  - manager: b\n    time: x\n", "  - manager: a\n    fields:\n      x: {}\n"]
+    texts = {f"  managedFields:\n{''.join(one)}  name: x\n" for one in (entries, entries[::-1])}
+    assert len({normalise(text) for text in texts}) == 1
+
+
 def test_a_difference_that_was_decided_is_taken_out_and_named() -> None:
     row = Difference("s: . kubectl version", r"v1\.\d+", "its own version")
     used: set[Difference] = set()
