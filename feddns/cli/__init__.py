@@ -20,6 +20,7 @@ _COMMANDS = {
     "serve": "Answer DNS questions, from a cluster's API or from manifests.",
     "ask": "Answer one question from manifests, without a server, as dig prints it.",
     "why": "Show each step of the decision behind an answer.",
+    "apiserver": "Serve a Kubernetes API from one file, for laptops, tests, small sites.",
     "status": "Show how the running server is.",
     "settings": "Print all settings with default, limits and why.",
     "check": "Show what in a folder of manifests would be refused or ignored.",

@@ -1,0 +1,107 @@
+"""How objects look to who asked: negotiated by Accept.
+
+    Accept                                                      answer
+    application/json, */*, nothing                              the object, the list
+    application/json;as=Table;v=v1;g=meta.k8s.io                a Table, as kubectl get prints
+    application/json;as=PartialObjectMetadata;v=v1;…            metadata alone (…List for lists)
+    application/yaml                                            JSON, which is YAML
+    application/vnd.kubernetes.protobuf alone, text/html        406
+
+Pure.  Called by the verbs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from feddns.apiserver.handling.call import Answer, Call, load, whole
+from feddns.apiserver.refusals import RequestRefused
+from feddns.apiserver.store import Entry
+
+OBJECT = ""
+TABLE = "Table"
+METADATA = "PartialObjectMetadata"
+_MEDIA = ("application/json", "application/yaml", "*/*", "application/*")
+_META = "meta.k8s.io"
+
+
+def form(call: Call) -> str:
+    """OBJECT, TABLE or METADATA.  Raises `RequestRefused`: 406."""
+    accept = call.request.headers.get("accept", "")
+    if "as=" not in accept and ("json" in accept or "*/*" in accept or not accept):
+        return OBJECT
+    for clause in accept.replace(" ", "").split(","):
+        medium, *parameters = clause.split(";")
+        if medium not in _MEDIA:
+            continue
+        given = dict(one.partition("=")[::2] for one in parameters)
+        wanted = given.get("as", "").removesuffix("List")
+        if wanted == OBJECT:
+            return OBJECT
+        if wanted in (TABLE, METADATA) and given.get("g") == _META:
+            return wanted
+    raise not_acceptable()
+
+
+def not_acceptable() -> RequestRefused:
+    return RequestRefused(
+        406, "NotAcceptable",
+        "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, "
+        "application/json;stream=watch",
+    )  # fmt: skip
+
+
+def one(call: Call, entry: Entry, status: int = 200) -> Answer:
+    """The object of the entry."""
+    wanted = form(call)
+    if wanted == OBJECT:
+        return Answer(status, whole(call.stored, call.kind, entry))
+    return obj(call, call.object_of(entry), status)
+
+
+def obj(call: Call, made: dict[str, Any], status: int = 200) -> Answer:
+    """An object that is in no entry: of a dry run, or as it was."""
+    wanted = form(call)
+    if wanted == TABLE:
+        made = table(call, [made], {"resourceVersion": made["metadata"].get("resourceVersion", "")})
+    elif wanted == METADATA:
+        made = metadata(made)
+    return Answer(status, msgspec.json.encode(made))
+
+
+def many(call: Call, entries: Sequence[Entry], meta: dict[str, Any]) -> Answer:
+    """A list with this metadata."""
+    wanted, kind = form(call), call.kind
+    if wanted == OBJECT:
+        if kind.custom or kind is not call.stored:
+            items = [whole(call.stored, kind, entry) for entry in entries]
+        else:
+            items = [entry.body for entry in entries]
+        head = msgspec.json.encode(
+            {"kind": f"{kind.kind}List", "apiVersion": kind.api_version, "metadata": meta}
+        )
+        return Answer(200, b'%s,"items":[%s]}' % (head[:-1], b",".join(items)))
+    objects = [load(call.stored, kind, entry) for entry in entries]
+    if wanted == TABLE:
+        return Answer(200, msgspec.json.encode(table(call, objects, meta)))
+    listed = {
+        "kind": f"{METADATA}List", "apiVersion": f"{_META}/v1", "metadata": meta,
+        "items": [metadata(made) for made in objects],
+    }  # fmt: skip
+    return Answer(200, msgspec.json.encode(listed))
+
+
+def table(call: Call, objects: list[dict[str, Any]], meta: dict[str, Any]) -> dict[str, Any]:
+    """A Table with this metadata."""
+    from feddns.apiserver import tables
+
+    now = call.context.now()
+    made = tables.table(call.kind, objects, now, include=call.options.include_object)
+    return {"kind": made["kind"], "apiVersion": made["apiVersion"], **made, "metadata": meta}
+
+
+def metadata(made: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": METADATA, "apiVersion": f"{_META}/v1", "metadata": made["metadata"]}

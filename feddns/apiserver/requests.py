@@ -1,0 +1,203 @@
+"""A request as the API means it: what is asked of which kind, and the options of its query.
+
+    path                                               target
+    /api/v1/PLURAL[/NAME[/SUB]]                        cluster-wide, or all namespaces
+    /api/v1/namespaces/NS/PLURAL[/NAME[/SUB]]          in a namespace
+    /api/v1/namespaces/NAME[/finalize | /status]       the Namespace itself
+    /apis/GROUP/VERSION/…                              the same
+    anything else                                      None: discovery, health, or not found
+
+    method    GET               GET …/NAME   POST      PUT       PATCH    DELETE …/NAME   DELETE
+    verb      list (watch=1: watch)   get    create    update    patch    delete   deletecollection
+
+Pure.  Called by `server` (Request) and `handling`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import parse_qs, unquote
+
+from feddns.apiserver.refusals import Cause, RequestRefused
+
+_BOTH = ("status", "finalize")
+_WITH_NAME = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_WITHOUT = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
+_DEEPEST = 3
+
+
+class Request(NamedTuple):
+    """What came.  `headers` have lower-case names; `query` is as in the URL."""
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = {}
+    body: bytes = b""
+
+
+class Target(NamedTuple):
+    """Which objects are meant."""
+
+    group: str
+    version: str
+    plural: str
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+
+
+def target(path: str) -> Target | None:
+    """What the path names, or None when it is not of objects."""
+    parts = [unquote(part) for part in path.strip("/").split("/")]
+    match parts:
+        case ["api", version, *rest] if rest:
+            return _within("", version, rest)
+        case ["apis", group, version, *rest] if rest:
+            return _within(group, version, rest)
+    return None
+
+
+def _within(group: str, version: str, parts: list[str]) -> Target | None:
+    namespace = ""
+    if parts[0] == "namespaces" and len(parts) > 2 and parts[2] not in _BOTH:
+        namespace, parts = parts[1], parts[2:]
+    if len(parts) > _DEEPEST or not all(parts):
+        return None
+    plural, name, subresource = (*parts, "", "")[:_DEEPEST]
+    return Target(group, version, plural, namespace, name, subresource)
+
+
+def verb(method: str, named: bool, watch: bool) -> str:
+    """The verb of RBAC; empty when the method means nothing here."""
+    if method == "HEAD":
+        method = "GET"
+    if named:
+        return _WITH_NAME.get(method, "")
+    return "watch" if watch and method == "GET" else _WITHOUT.get(method, "")
+
+
+class Options(NamedTuple):
+    """The options of the query (meta/v1 ListOptions, CreateOptions, …), with Kubernetes' names."""
+
+    watch: bool = False
+    limit: int = 0
+    continued: str = ""
+    resource_version: str = ""
+    match: str = ""
+    label_selector: str = ""
+    field_selector: str = ""
+    bookmarks: bool = False
+    initial_events: bool | None = None
+    timeout: int = 0
+    dry_run: bool = False
+    field_manager: str = ""
+    field_validation: str = "Warn"
+    force: bool | None = None
+    pretty: bool = False
+    include_object: str = "Metadata"
+    as_name: str = ""
+    """metadata.name= of the field selector, when that is all it says."""
+
+
+def options(query: str, verb: str) -> Options:
+    """Read them.  Raises `RequestRefused`: 400, or 422 for what does not go together."""
+    if not query:
+        return Options()
+    given = {name: values[0] for name, values in parse_qs(query, keep_blank_values=True).items()}
+    initial = given.get("sendInitialEvents")
+    force = given.get("force")
+    read = Options(
+        _boolean(given.get("watch", "")), _integer(given, "limit"), given.get("continue", ""),
+        given.get("resourceVersion", ""), given.get("resourceVersionMatch", ""),
+        given.get("labelSelector", ""), given.get("fieldSelector", ""),
+        _boolean(given.get("allowWatchBookmarks", "")),
+        None if initial is None else _boolean(initial), _integer(given, "timeoutSeconds"),
+        "dryRun" in given, given.get("fieldManager", ""), given.get("fieldValidation") or "Warn",
+        None if force is None else _boolean(force), _boolean(given.get("pretty", "")),
+        given.get("includeObject") or "Metadata",
+    )  # fmt: skip
+    _check(read, verb, given)
+    return read
+
+
+def _check(read: Options, verb: str, given: Mapping[str, str]) -> None:
+    if verb in ("list", "watch", "deletecollection"):
+        _check_list(read, "watch" if read.watch and verb != "deletecollection" else "list")
+    elif read.dry_run and given["dryRun"] != "All":
+        what = {"create": "Create", "update": "Update", "patch": "Patch"}.get(verb, "Delete")
+        wrong = f'Unsupported value: ["{given["dryRun"]}"]: supported values: "All"'
+        raise refuse_options(f"{what}Options", "dryRun", "FieldValueNotSupported", wrong)
+    if read.field_validation not in ("Ignore", "Warn", "Strict") and verb in (
+        "create", "update", "patch",
+    ):  # fmt: skip
+        wrong = (
+            f'Unsupported value: "{read.field_validation}": supported values: '
+            '"", "Ignore", "Strict", "Warn"'
+        )
+        kind = f"{verb.capitalize()}Options"
+        raise refuse_options(kind, "fieldValidation", "FieldValueNotSupported", wrong)
+
+
+def _check_list(read: Options, verb: str) -> None:
+    match, field = read.match, "resourceVersionMatch"
+    forbidden = ""
+    if match not in ("", "Exact", "NotOlderThan"):
+        wrong = f'Unsupported value: "{match}": supported values: "Exact", "NotOlderThan", ""'
+        raise refuse_options("ListOptions", field, "FieldValueNotSupported", wrong)
+    if verb == "watch":
+        if read.initial_events is not None and match != "NotOlderThan":
+            forbidden = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+        elif read.initial_events is None and match:
+            forbidden = f"{field} is forbidden for watch unless sendInitialEvents is provided"
+    elif read.initial_events is not None:
+        field, forbidden = "sendInitialEvents", "sendInitialEvents is forbidden for list"
+    elif match and not read.resource_version:
+        forbidden = f"{field} is forbidden unless resourceVersion is provided"
+    elif match and read.continued:
+        forbidden = f"{field} is forbidden when continue is provided"
+    elif match == "Exact" and read.resource_version == "0":
+        forbidden = f'{field} "exact" is forbidden for resourceVersion "0"'
+    if forbidden:
+        wrong = f"Forbidden: {forbidden}"
+        raise refuse_options("ListOptions", field, "FieldValueForbidden", wrong)
+
+
+def refuse_options(kind: str, field: str, reason: str, message: str) -> RequestRefused:
+    """422, as kube-apiserver says it of options."""
+    return RequestRefused(
+        422, "Invalid", f'{kind}.meta.k8s.io "" is invalid: {field}: {message}',
+        {"group": "meta.k8s.io", "kind": kind}, [Cause(reason, message, field)],
+    )  # fmt: skip
+
+
+def _boolean(text: str) -> bool:
+    """As kube-apiserver reads it: anything that is not plainly false is true."""
+    return text.lower() not in ("", "0", "false")
+
+
+def _integer(given: Mapping[str, str], name: str) -> int:
+    text = given.get(name, "")
+    try:
+        return int(text) if text else 0
+    except ValueError:
+        message = f"strconv.ParseInt: parsing {_quoted(text)}: invalid syntax"
+        raise RequestRefused(400, "BadRequest", message) from None
+
+
+def revision(text: str) -> int:
+    """A resourceVersion of a query.  Raises `RequestRefused`."""
+    if not text:
+        return 0
+    if text.isascii() and text.isdigit():
+        return int(text)
+    raise RequestRefused(
+        400, "BadRequest",
+        f"invalid resource version: resourceVersion: Invalid value: {_quoted(text)}: "
+        f"strconv.ParseUint: parsing {_quoted(text)}: invalid syntax",
+    )  # fmt: skip
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
