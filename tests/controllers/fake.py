@@ -122,7 +122,7 @@ class Api:
         metadata = live["metadata"]
         policies = {"Orphan": "orphan", "Foreground": "foregroundDeletion"}
         kept = [one for one in metadata.get("finalizers", ()) if one not in policies.values()]
-        metadata["finalizers"] = kept + [policies[policy]] * (policy in policies)
+        metadata["finalizers"] = [*kept, *([policies[policy]] if policy in policies else [])]
         metadata["deletionTimestamp"] = metadata.get("deletionTimestamp") or "now"
         self._put(key, live, or_end=True)
 
@@ -348,7 +348,10 @@ class Federation:
 
     def verdict(self, cluster: str, key: Key) -> str:
         place, at = self.places[cluster], (key.namespace, key.name)
-        return judge.verdict(place.seen.ready, place.ready.get(at, 0), place.alive.get(at))
+        ready = place.ready.get(at)
+        if ready is None and place.seen.ready and "endpointslices" in place.seen.whole:
+            ready = 0
+        return judge.verdict(place.seen.ready, ready, place.alive.get(at))
 
     # --- the controllers -------------------------------------------------------------------------
 
