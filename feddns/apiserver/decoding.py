@@ -3,7 +3,7 @@
     in the object                        built-in kinds                       kinds of CRDs
     field that the kind has not          dropped, told                        the same
     value of a wrong type                400, with the decoder's words        left to `custom`
-    null                                 as if it were not there              left to `custom`
+    null                                 as if it were not there              so, unless nullable
     empty, where empty is nothing        dropped: `labels: {}`                stays
     missing, where Go writes it always   there: `status: {}`                  -
     quantity                             canonical                            stays
@@ -31,7 +31,7 @@ from feddns.apiserver.schema import Type
 _SECONDS = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\dZ", re.ASCII)
 _MICROSECONDS = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d\.\d{6}Z", re.ASCII)
 _SIX_DIGITS = re.compile(r"\.\d{6}(?!\d)", re.ASCII)
-_CLASSES = {
+_CLASSES: dict[str, tuple[type, ...]] = {
     "string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,),
 }  # fmt: skip
 _GO_LEAVES = {"string": "string", "integer": "int64", "number": "float64", "boolean": "bool"}
@@ -50,11 +50,15 @@ def decode(kind: Kind, obj: Any) -> list[str]:
     Raises RequestRefused 400 for what cannot be decoded.
     """
     unknown: list[str] = []
+    type = schema.type_of(kind)
     try:
-        _object(schema.type_of(kind), obj, "", unknown)
+        _object(type, obj, "", unknown)
     except _NotDecoded as error:
-        raise not_handled(kind, str(error)) from None
-    return unknown
+        why = str(error)
+        if not type.name:  # metadata is decoded by itself then
+            why = why.replace("ObjectMeta.metadata.", "ObjectMeta.")
+        raise not_handled(kind, why) from None
+    return unknown if type.name else sorted(unknown)
 
 
 def not_handled(kind: Kind, why: str) -> RequestRefused:
@@ -140,7 +144,7 @@ def _object(type: Type, value: dict[str, Any], path: str, unknown: list[str]) ->
                 unknown.append(f'unknown field "{path}{name}"')
                 dropped.append(name)
         elif part is None:
-            if strict:
+            if strict or not field.nullable:
                 dropped.append(name)
         elif strict or field.name:
             made = _value(field, part, path, name, type, unknown)
@@ -200,7 +204,7 @@ def _value(type: Type, value: Any, path: str, name: str, owner: Type, unknown: l
 def _is_leaf(type: Type, value: Any) -> bool:
     if value.__class__ not in _CLASSES[type.shape]:
         return False
-    return type.format != "int32" or -_INT32 <= value < _INT32
+    return type.format != "int32" or bool(-_INT32 <= value < _INT32)
 
 
 def _list(
@@ -262,16 +266,20 @@ def _prune(type: Type, value: Any, path: str, unknown: list[str]) -> None:
 
 def _prune_object(type: Type, value: dict[str, Any], path: str, unknown: list[str]) -> None:
     lax = type.preserves_unknown or type.shape != "object"
+    embedded = type.schema.get("x-kubernetes-embedded-resource")
     for key in list(value):
         if field := type.fields.get(key):
-            _prune(field, value[key], f"{path}.{key}", unknown)
-        elif not lax and not (_embedded(type) and key in ("apiVersion", "kind", "metadata")):
+            if value[key] is None and not field.nullable:
+                del value[key]
+            else:
+                _prune(field, value[key], f"{path}.{key}", unknown)
+        elif embedded and key in ("apiVersion", "kind"):
+            pass
+        elif embedded and key == "metadata":
+            _prune(schema.META, value[key], f"{path}.{key}", unknown)
+        elif not lax:
             unknown.append(f'unknown field "{path}.{key}"')
             del value[key]
-
-
-def _embedded(type: Type) -> bool:
-    return bool(type.schema and type.schema.get("x-kubernetes-embedded-resource"))
 
 
 # --- leaves --------------------------------------------------------------------------------------

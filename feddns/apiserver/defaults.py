@@ -213,6 +213,18 @@ _SETTERS: dict[str, Callable[[Object], None]] = {
 # --- what the server sets by itself --------------------------------------------------------------
 
 
+def _prepare_service(obj: Object, old: Object | None) -> None:
+    """clusterIP is the first of clusterIPs: who changes one of them means both."""
+    spec = obj["spec"]
+    before = old["spec"] if old else {}
+    one, many = spec.get("clusterIP"), spec.get("clusterIPs")
+    one_is_new, many_are_new = one != before.get("clusterIP"), many != before.get("clusterIPs")
+    if one and (not many or (one_is_new and not many_are_new)):
+        spec["clusterIPs"] = [one]
+    elif many and ((old is None and not one) or (old and many_are_new and not one_is_new)):
+        spec["clusterIP"] = many[0]
+
+
 def _prepare_namespace(obj: Object, old: Object | None) -> None:
     if old is None:
         finalizers = _part(obj, "spec").setdefault("finalizers", [])
@@ -272,6 +284,7 @@ def _prepare_pod(obj: Object, old: Object | None) -> None:
 _PREPARERS: dict[str, Callable[[Object, Object | None], None]] = {
     "Namespace": _prepare_namespace, "Node": _prepare_node, "DaemonSet": _prepare_daemon_set,
     "Job": _prepare_job, "CustomResourceDefinition": _prepare_definition, "Pod": _prepare_pod,
+    "Service": _prepare_service,
 }  # fmt: skip
 
 

@@ -118,8 +118,8 @@ def _set_container(container: Object) -> None:
         if field := variable.get("valueFrom", {}).get("fieldRef"):
             field.setdefault("apiVersion", "v1")
     for name in _PROBES:
-        if probe := container.get(name):
-            _set_probe(probe)
+        if name in container:
+            _set_probe(container[name])
     for name in _HOOKS:
         if "httpGet" in (hook := container.get("lifecycle", {}).get(name, {})):
             _set_get(hook["httpGet"])

@@ -9,8 +9,8 @@
 
 The published schemas of the built-in kinds are in `schema.msgpack.gz`, without their descriptions;
 `tools/schemas.py` makes it from a kube-apiserver's /openapi/v3 and deploy/crds.  A Quantity is a
-string of format `quantity`, a MicroTime one of `micro-time`.  `required` is what a server publishes,
-not what it demands of the built-in kinds: that is in `validation`; only CRDs are held to theirs.
+string of format `quantity`, a MicroTime one of `micro-time`.  `required` is what is published, not
+what a server demands of built-in kinds: that is in `validation`; only CRDs are held to theirs.
 
 Pure, but for the asset, read once.
 """
@@ -58,8 +58,6 @@ class Type(msgspec.Struct, eq=False):
     fields: dict[str, Type] = {}
     element: Type | None = None
     required: tuple[str, ...] = ()
-    embedded: tuple[str, ...] = ()
-    """Fields that hold an object even where nobody gave one (structs of Go); none in CRDs."""
     list_type: str = ""
     """atomic, set or map (x-kubernetes-list-type); empty means atomic."""
     keys: tuple[str, ...] = ()
@@ -78,7 +76,7 @@ class Type(msgspec.Struct, eq=False):
     preserves_unknown: bool = False
     pattern: str = ""
     description: str = ""
-    schema: dict[str, Any] | None = None
+    schema: dict[str, Any] = {}
     """The rest of a CRD's schema (minimum, maxLength, …), for validation alone."""
     name: str = ""
     """Of the Go struct ("ServicePort"); what CRDs say has none."""
@@ -174,27 +172,27 @@ def _fill(made: Type, schema: dict[str, Any]) -> None:
     made.nullable = bool(schema.get("nullable"))
     made.pattern = schema.get("pattern", "")
     made.description = schema.get("description", "")
-    if schema.get("default", {}) != {}:
+    if "default" in schema:
         made.default = schema["default"]
-    made.schema = {key: schema[key] for key in _CONSTRAINTS if key in schema} or None
+    made.schema = {key: _constraint(key, schema[key]) for key in _CONSTRAINTS if key in schema}
+
+
+def _constraint(key: str, value: Any) -> Any:
+    """A constraint; where it is made of schemas, of types."""
+    if key in ("allOf", "anyOf", "oneOf"):
+        return [_read(part) for part in value]
+    return _read(value) if key == "not" else value
 
 
 def _fill_children(made: Type, schema: dict[str, Any]) -> None:
+    """Without a type, properties are those of an alternative (`anyOf`): they are only looked at."""
     if made.shape == "list":
         made.element = _read(schema.get("items", {}))
-    elif made.shape == "object":
-        more = schema.get("additionalProperties")
-        if more and "properties" not in schema:
-            made.shape = "map"
-            made.element = _read(more if isinstance(more, dict) else {})
-        else:
-            properties = schema.get("properties", {})
-            made.fields = {name: _read(part) for name, part in properties.items()}
-            made.embedded = tuple(
-                name
-                for name, part in properties.items()
-                if part.get("default") == {} and reference(part)
-            )
+    elif "properties" in schema:
+        made.fields = {name: _read(part) for name, part in schema["properties"].items()}
+    elif more := schema.get("additionalProperties"):
+        made.shape = "map"
+        made.element = _read(more if isinstance(more, dict) else {})
 
 
 META = named(_META)
