@@ -122,7 +122,10 @@ def record(
     if before is not None and not managed:
         return _with_entries(after, {})
     old = typed.empty(type) if before is None else before
-    changes = _changes(old, after, type, manager)
+    try:
+        changes = _changes(old, after, type, manager)
+    except typed.Mismatch:  # no object of its type is kept: validation refuses it
+        return _with_entries(after, {})
     mine = fieldsets.union(changes.added, changes.modified)
     _take(managed, changes, None)
     if mine:
@@ -311,7 +314,7 @@ def _merged(
     fields = fieldsets.without(_fields(applied, type), manager.reset or {})
     last = managed.get(manager.identity)
     managed[manager.identity] = manager.entry(fields, last.get("time") if last else None)
-    if last and fieldsets.difference(last["fieldsV1"], fields):
+    if last and last["fieldsV1"] != fields and fieldsets.difference(last["fieldsV1"], fields):
         merged = _pruned(merged, type, last["fieldsV1"], managed.values())
     return merged, _changes(live, merged, type, manager)
 
@@ -433,7 +436,7 @@ def _check(applied: dict[str, Any], type: Type, manager: Manager) -> None:
     metadata = applied.get("metadata") or {}
     if metadata.get("managedFields") is not None:
         raise RequestRefused(400, "BadRequest", "metadata.managedFields must be nil")
-    wrong = list(typed.mismatches(applied, type))
+    wrong = typed.mismatches(applied, type)
     if wrong:
         what = wrong[0] if len(wrong) == 1 else "\n  ".join(["errors:", *wrong])
         name = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"

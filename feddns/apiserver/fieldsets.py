@@ -20,6 +20,7 @@ so nobody changes a set.  Pure.  Called by `typed`, which makes sets from object
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import msgspec
@@ -37,9 +38,11 @@ class Malformed(ValueError):
 # --- elements ----------------------------------------------------------------------------------
 
 
-def item_key(values: dict[str, Any]) -> str:
-    """The element of a list's item with these keys."""
-    return f"k:{spell(values)}"
+@lru_cache(4096, typed=True)
+def item_key(names: tuple[str, ...], *values: Any) -> str:
+    """The element of a list's item with these keys and values.  A key may be `msgspec.UNSET`."""
+    pairs = zip(names, values, strict=True)
+    return f"k:{spell({name: value for name, value in pairs if value is not msgspec.UNSET})}"
 
 
 def item_value(value: Any) -> str:
@@ -228,5 +231,5 @@ def _respelled(element: str, place: str) -> str:
     if kind == "k":
         if not isinstance(value, dict):
             raise Malformed(f"{place}: {element}: not an object")
-        return item_key(value)
+        return item_key(tuple(value), *value.values())
     return item_value(value) if kind == "v" else element

@@ -17,7 +17,7 @@ Pure.  Called by `apply`.  Objects are never changed; what is made may share par
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
@@ -28,6 +28,8 @@ from feddns.apiserver.fieldsets import SELF, FieldSet
 from feddns.apiserver.schema import Type
 
 Items: TypeAlias = dict[str, list[Any]]
+Wrongs: TypeAlias = Sequence[tuple[str, str]]
+"""Paths and messages."""
 
 _ANY = Type(preserves_unknown=True)
 _MEMBER: FieldSet = {}
@@ -72,19 +74,10 @@ def empty(type: Type) -> dict[str, Any]:
     Structs that are always there, and what is written although it is unset.  What is in it
     belongs to nobody.  Empty for the kinds of CRDs.  Not to change.
     """
-    return _unset(type) if type.embedded else {}
-
-
-def _unset(type: Type) -> dict[str, Any]:
-    made: dict[str, Any] = {}
-    for name, part in type.fields.items():
-        if name in type.embedded:
-            made[name] = _unset(part)
-        elif part.default is not msgspec.UNSET and part.default in ("", 0, False):
-            made[name] = part.default
-        elif name in type.required and part.shape in ("list", "map", "object"):
-            made[name] = None
-    return made
+    return {
+        name: empty(type.fields[name]) if zero == {} else zero
+        for name, zero in type.struct.emit.items()
+    }
 
 
 # --- lists -------------------------------------------------------------------------------------
@@ -100,24 +93,24 @@ def _element(type: Type, item: Any) -> str:
     if not isinstance(item, dict):
         what = "a null element" if item is None else "non-map elements"
         raise Mismatch(f"associative list with keys may not have {what}")
-    keys = {}
-    for name in type.keys:
-        value = item.get(name, msgspec.UNSET)
-        if value is msgspec.UNSET:
-            value = child(type.element or _ANY, name).default
+    element = type.element or _ANY
+    values = [item[name] if name in item else child(element, name).default for name in type.keys]
+    for value in values:
+        if isinstance(value, dict | list):
+            raise Mismatch("associative list with keys has an element whose key is no scalar")
         if value is not msgspec.UNSET:
-            keys[name] = value
-    if not keys:
-        names = " ".join(f'"{name}"' for name in type.keys)
-        raise Mismatch(
-            f"associative list with keys has an element that omits all key fields [{names}] "
-            "(and doesn't have default values for any key fields)"
-        )
-    return fieldsets.item_key(keys)
+            return fieldsets.item_key(type.keys, *values)
+    names = " ".join(f'"{name}"' for name in type.keys)
+    raise Mismatch(
+        f"associative list with keys has an element that omits all key fields [{names}] "
+        "(and doesn't have default values for any key fields)"
+    )
 
 
 def _by_element(type: Type, items: list[Any] | None) -> Items:
     """The items by element, several where there are duplicates; in their order."""
+    if not isinstance(items, list | None):
+        raise Mismatch(f"expected list, got &{{{gotext.shown(items)}}}")
     found: Items = {}
     for item in items or ():
         found.setdefault(_element(type, item), []).append(item)
@@ -148,6 +141,9 @@ def _fields_of_object(value: dict[str, Any], type: Type) -> FieldSet:
     made = {}
     for name, part in value.items():
         known = type.fields.get(name)
+        if isinstance(part, str):
+            made[f"f:{name}"] = _MEMBER
+            continue
         below = _fields(part, known or type.element or _ANY)
         if known is None or part is None or part == {}:
             below = _owned(below)
@@ -199,7 +195,7 @@ def compare(old: dict[str, Any], new: dict[str, Any], type: Type) -> Changes:
 def _compare(old: Any, new: Any, type: Type, changes: Changes) -> bool:
     """Both are there and are not equal.  Whether the node changed as a whole."""
     shape = _granular(type, old, new) if old or new else ""
-    if shape == "object" and not isinstance(old or new, dict):
+    if shape == "object" and not _are(dict, old, new):
         return True
     if shape == "object":
         _compare_objects(old or {}, new or {}, type, changes)
@@ -269,7 +265,9 @@ def merge(live: Any, applied: Any, type: Type) -> Any:
         made = dict(live or {})
         for name, value in (applied or {}).items():
             there = made.get(name)
-            made[name] = value if not there else merge(there, value, child(type, name))
+            if there and not isinstance(value, str):
+                value = merge(there, value, child(type, name))
+            made[name] = value
         return made
     if shape == "list" and _are(list, live, applied):
         return _merge_lists(live or [], applied or [], type)
@@ -374,49 +372,56 @@ def with_structs(fields: FieldSet, type: Type) -> FieldSet:
 # --- validation --------------------------------------------------------------------------------
 
 
-def mismatches(value: Any, type: Type) -> Iterator[str]:
+def mismatches(value: Any, type: Type) -> list[str]:
     """Where an applied object is not of its type, as a kube-apiserver says it."""
-    for path, message in _mismatches(value, type):
-        yield f"{path}: {message}" if path else message
+    return [f"{path}: {message}" if path else message for path, message in _wrong(value, type)]
 
 
-def _mismatches(value: Any, type: Type) -> Iterator[tuple[str, str]]:
-    if value is None or (type.shape == "any" and not type.int_or_string):
-        return
-    if type.shape in ("object", "map"):
-        yield from _wrong_in_object(value, type)
-    elif type.shape == "list":
-        yield from _wrong_in_list(value, type)
-    elif type.int_or_string or type.format == "quantity":
+def _wrong(value: Any, type: Type) -> Wrongs:
+    shape = type.shape
+    if value is None or (shape == "any" and not type.int_or_string):
+        return ()
+    if shape in ("object", "map"):
+        return _wrong_in_object(value, type)
+    if shape == "list":
+        return _wrong_in_list(value, type)
+    message = _wrong_leaf(value, type)
+    return [("", message)] if message else ()
+
+
+def _wrong_leaf(value: Any, type: Type) -> str:
+    if type.int_or_string or type.format == "quantity":
         if isinstance(value, dict | list):
-            yield "", f"expected any scalar, got &{{{gotext.shown(value)}}}"
+            return f"expected any scalar, got &{{{gotext.shown(value)}}}"
     elif type.shape in ("integer", "number"):
         if isinstance(value, bool) or not isinstance(value, int | float):
-            yield "", f"expected numeric (int or float), got {gotext.type_of(value)}"
+            return f"expected numeric (int or float), got {gotext.type_of(value)}"
     elif type.shape == "boolean":
         if not isinstance(value, bool):
-            yield "", f"expected boolean, got &{{{gotext.shown(value)}}}"
+            return f"expected boolean, got &{{{gotext.shown(value)}}}"
     elif not isinstance(value, str):
-        yield "", f"expected string, got &value.valueUnstructured{{Value:{gotext.literal(value)}}}"
+        return f"expected string, got &value.valueUnstructured{{Value:{gotext.literal(value)}}}"
+    return ""
 
 
-def _wrong_in_object(value: Any, type: Type) -> Iterator[tuple[str, str]]:
+def _wrong_in_object(value: Any, type: Type) -> Wrongs:
     if not isinstance(value, dict):
-        yield "", f"expected map, got &{{{gotext.shown(value)}}}"
-        return
+        return [("", f"expected map, got &{{{gotext.shown(value)}}}")]
     closed = type.shape == "object" and type.fields and not type.preserves_unknown
+    found: list[tuple[str, str]] = []
     for name, part in value.items():
         if closed and name not in type.fields:
-            yield f".{name}", "field not declared in schema"
-            return
-        for path, message in _mismatches(part, child(type, name)):
-            yield f".{name}{path}", message
+            return [*found, (f".{name}", "field not declared in schema")]
+        wrong = _wrong(part, child(type, name))
+        if wrong:
+            found += [(f".{name}{path}", message) for path, message in wrong]
+    return found
 
 
-def _wrong_in_list(value: Any, type: Type) -> Iterator[tuple[str, str]]:
+def _wrong_in_list(value: Any, type: Type) -> Wrongs:
     if not isinstance(value, list):
-        yield "", f"expected list, got &{{{gotext.shown(value)}}}"
-        return
+        return [("", f"expected list, got &{{{gotext.shown(value)}}}")]
+    found: list[tuple[str, str]] = []
     associative, seen = type.list_type in ("map", "set"), set()
     for place, item in enumerate(value):
         element = f"i:{place}"
@@ -424,11 +429,11 @@ def _wrong_in_list(value: Any, type: Type) -> Iterator[tuple[str, str]]:
             try:
                 element = _element(type, item)
             except Mismatch as error:
-                yield "", f"element {place}: {error}"
-                return
-        name = fieldsets.name(element)
-        if element in seen:
-            yield "", f"duplicate entries for key {name}"
-        seen.add(element)
-        for path, message in _mismatches(item, type.element or _ANY):
-            yield f"{name}{path}", message
+                return [*found, ("", f"element {place}: {error}")]
+            if element in seen:
+                found.append(("", f"duplicate entries for key {fieldsets.name(element)}"))
+            seen.add(element)
+        wrong = _wrong(item, type.element or _ANY)
+        if wrong:
+            found += [(f"{fieldsets.name(element)}{path}", message) for path, message in wrong]
+    return found

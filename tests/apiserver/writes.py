@@ -113,7 +113,7 @@ def _deployment(chance: Random, *, whole: bool) -> Object:
         containers = [
             _container(chance, name) for name in chance.sample("ab", chance.randint(1, 2))
         ]
-        template = {"metadata": {"labels": _LABELS | _words(chance)}, "spec": _pod(chance)}
+        template = {"metadata": {"labels": {**_LABELS, **_words(chance)}}, "spec": _pod(chance)}
         template["spec"]["containers"] = containers
     spec = _some(chance, {
         "replicas": chance.randint(0, 3), "minReadySeconds": chance.randint(1, 3), "paused": True,
@@ -125,7 +125,7 @@ def _deployment(chance: Random, *, whole: bool) -> Object:
     }, 0.3)  # fmt: skip
     if template:
         spec["template"] = template
-    return spec | ({"selector": {"matchLabels": _LABELS}} if whole else {})
+    return spec | ({"selector": {"matchLabels": dict(_LABELS)}} if whole else {})
 
 
 def _pod(chance: Random) -> Object:
@@ -259,7 +259,7 @@ def _value(live: Object, path: str) -> Any:
 
 
 def _strategic(chance: Random, body: Object, live: Object) -> Object:
-    made = {key: part for key, part in body.items() if key in ("metadata", "data", "spec")}
+    made = copy.deepcopy({key: body[key] for key in ("metadata", "data", "spec") if key in body})
     _direct(chance, made, live)
     return made
 
