@@ -1,7 +1,8 @@
 """The annotation `federation.feddns.dev/probe` of a federated Service: how its shards are probed.
 
     annotation                            each load-balancer address of a shard is asked
-    missing                               tcp, while the member's API is out of reach; else not
+    missing                               tcp, while the member's API is out of reach; else not:
+                                          every second first, every 10 s when nothing changes
     none                                  never
     tcp  tcp:443  tcp:https               for a connection to the first TCP port, or to this one
     http://HOST:PORT/PATH                 GET PATH; HOST goes into the request only, and may be
@@ -62,8 +63,8 @@ class Probe(msgspec.Struct, frozen=True):
     on_loss: bool = False
 
 
-DEFAULT = Probe(every=2.0, timeout=1.0, fall=2, on_loss=True)
-"""Of a Service without the annotation: quick, as it is done for a short time only."""
+DEFAULT = Probe(every=1.0, timeout=1.0, fall=2, on_loss=True)
+"""Of a Service without the annotation.  Quick: names point at the shard until it is known dead."""
 
 
 class Target(msgspec.Struct, frozen=True):

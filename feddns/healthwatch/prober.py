@@ -7,7 +7,8 @@
 
 Every followed shard has a task of its own that sleeps; at most `MOST` of them ask at a time.  The
 first outcome comes at once, the next ones `every` seconds apart, spread by chance a little, so
-that a thousand shards do not ask in step.  Does I/O, decides nothing: `judge` does.
+that a thousand shards do not ask in step.  A probe `on_loss` is rare (`STEADY`) after `QUICK`
+outcomes alike.  Does I/O, decides nothing: `judge` does.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from feddns.healthwatch.probe import Probe, Target
 
 MOST = 100
 """Probes under way at a time."""
+QUICK, STEADY = 5, 10.0
+"""Outcomes alike after which a probe on loss rests, and for how many seconds."""
 _LINE = 1024
 _SPREAD = 0.1
 """Of `every`."""
@@ -73,12 +76,15 @@ class Prober:
 
     async def _repeat(self, id_: Hashable, probe: Probe, targets: tuple[Target, ...]) -> None:
         loop = asyncio.get_running_loop()
+        alike, last = 0, False
         while True:
             began = loop.time()
             async with self._slots:
                 outcome = await attempt(probe, targets)
             self._told(id_, outcome.passed, outcome.why)
-            pause = probe.every * random.uniform(1 - _SPREAD, 1 + _SPREAD)
+            alike, last = (alike + 1 if outcome.passed is last else 1), outcome.passed
+            pause = STEADY if probe.on_loss and alike >= QUICK else probe.every
+            pause *= random.uniform(1 - _SPREAD, 1 + _SPREAD)
             await asyncio.sleep(max(0.0, began + pause - loop.time()))
 
 

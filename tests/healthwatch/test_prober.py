@@ -170,6 +170,19 @@ def test_followed_again_and_again_until_forgotten() -> None:
     run(story())
 
 
+def test_a_probe_on_loss_rests_when_nothing_changes() -> None:
+    async def story() -> None:
+        told: list[bool] = []
+        watch = Prober(lambda id_, passed, why: told.append(passed))
+        async with listening() as target:
+            watch.follow("web", Probe(every=0.001, timeout=1, on_loss=True), [target])
+            await asyncio.sleep(0.5)
+        assert told == [True] * prober.QUICK
+        await watch.close()
+
+    run(story())
+
+
 def test_a_change_takes_the_place_of_what_was_followed() -> None:
     async def story() -> None:
         told: asyncio.Queue[bool] = asyncio.Queue()
