@@ -133,8 +133,10 @@ class Executor:
     async def finish(self, seconds: float) -> None:
         """Take nothing more, and let what is under way be done."""
         await asyncio.gather(*(lane.pump.close(seconds) for lane in self.lanes.values()))
+        tasks = list(self._running.values())
         for cluster in list(self.lanes):
             self.close(cluster)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     # --- plans -----------------------------------------------------------------------------------
 

@@ -111,6 +111,10 @@ class Election:
         lease["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1}
         await self._api.update(self._path, lease)
 
+    def close(self) -> None:
+        """Give up the connection."""
+        self._api.close()
+
     async def _try(self, now: float) -> None:
         found = await self._api.get(self._path)
         if found.status == 404:

@@ -97,6 +97,7 @@ class Members:
         self.members: dict[str, Connected] = {}
         self.secrets = ObjectTable(_lean_secret)
         self.executor: Executor | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self._world, self._federation, self._recorder = world, federation, recorder
         self._hooks, self._monitoring = hooks, monitoring
 
@@ -118,10 +119,11 @@ class Members:
             if cluster is not None and _secret_of(cluster) in changed:
                 self._register(name, cluster)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Give up all connections."""
-        for name in list(self.members):
-            self._disconnect(self.members[name])
+        for member in self.members.values():
+            self._disconnect(member)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _register(self, name: str, cluster: Mapping[str, Any]) -> None:
         member = self.members.get(name)
@@ -136,6 +138,13 @@ class Members:
             member.way = way
             self._disconnect(member)
             member.task = asyncio.get_running_loop().create_task(self._run(member))
+            self._tasks.add(member.task)
+            member.task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a member is followed no more", exc_info=error)
 
     def _forget(self, name: str) -> None:
         member = self.members.pop(name, None)

@@ -72,7 +72,7 @@ class Pump(Generic[K]):
     async def close(self, seconds: float) -> None:
         """Take nothing more, and let what is under way finish within the time."""
         self._is_open = False
-        if self._tasks:
+        if self._tasks and seconds > 0:
             await asyncio.wait(list(self._tasks), timeout=seconds)
         self._wake.set()
 

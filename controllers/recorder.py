@@ -4,6 +4,7 @@
     something new                             an Event
     the same of the same object again         its count and lastTimestamp, at most every 5 minutes
     more than 300 that wait                   left out; the log and the metrics have them
+    its namespace ends                        nothing: it ends with it
     one cannot be written                     a log line, once for each way to fail
 
 I/O.  Called by `engine`, `executor` and `members`.
@@ -83,6 +84,8 @@ class Recorder:
         if result.is_good:
             self.written += 1
             known.path = f"{collection}/{result.object['metadata']['name']}"
+        elif result.status == 404 or b"NamespaceTerminating" in result.body:
+            return  # nobody can read it there any more
         elif str(result) not in self._failures and len(self._failures) < MOST_KNOWN:
             self._failures.add(str(result))
             log.warning("events: they cannot be written in the federation: %s", result)

@@ -117,12 +117,18 @@ class Runtime:
             self.engine.lead()
         if self._metrics is not None:
             self.serving.open(self._metrics)
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(job) for job in jobs]
-            await stopping.wait()
-            await self._finish()
-            for task in tasks:
-                task.cancel()
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(job) for job in jobs]
+                await stopping.wait()
+                log.info("stopping: what is under way finishes")
+                await self.engine.pump.close(_FINISH)
+                await self.executor.finish(_FINISH)
+                await self._release()
+                for task in tasks:
+                    task.cancel()
+        finally:
+            await self._close()
 
     def picture(self) -> Picture:
         """What the metrics show, now."""
@@ -140,17 +146,19 @@ class Runtime:
             events=self.recorder.written,
         )
 
-    async def _finish(self) -> None:
-        log.info("stopping: what is under way finishes")
-        await self.engine.pump.close(_FINISH)
-        await self.executor.finish(_FINISH)
+    async def _release(self) -> None:
         if self.election is not None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_RELEASE):
                     await self.election.release()
-        self.members.close()
+
+    async def _close(self) -> None:
+        await self.members.close()
+        await self.executor.finish(0.0)
         await self.health.close()
         await self.serving.close()
+        if self.election is not None:
+            self.election.close()
         self.api.close()
 
 

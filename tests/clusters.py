@@ -54,7 +54,7 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[RealCluster]:
     require_cluster(request.config)  # the next test is left out too, with its own word
     running: RealCluster = request.getfixturevalue("_shared_cluster")
     yield running
-    _show_logs(request, running)
+    show_logs(request, running)
 
 
 @pytest.fixture
@@ -79,13 +79,14 @@ def new_cluster(request: pytest.FixtureRequest) -> Iterator[NewCluster]:
 
     try:
         yield start
-        _show_logs(request, *running)
+        show_logs(request, *running)
     finally:
         for one in running:
             one.stop()
 
 
-def _show_logs(request: pytest.FixtureRequest, *clusters: RealCluster) -> None:
+def show_logs(request: pytest.FixtureRequest, *clusters: RealCluster) -> None:
+    """When the test has failed, the end of the clusters' logs."""
     if serving.has_failed(request.node):
         for one in clusters:
             sys.stderr.write(one.logs() + "\n")
