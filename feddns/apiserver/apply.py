@@ -28,7 +28,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
-from feddns.apiserver import fieldsets, typed
+from feddns.apiserver import fieldsets, schema, typed
 from feddns.apiserver.fieldsets import FieldSet
 from feddns.apiserver.kinds import Kind
 from feddns.apiserver.refusals import Cause, RequestRefused
@@ -102,7 +102,8 @@ _STATUS_RESETS: Mapping[str, FieldSet] = {
 
 def _resets(kind: Kind, subresource: str) -> FieldSet:
     if subresource == "status":
-        more = {"f:metadata": {}} if kind.custom else _STATUS_RESETS.get(kind.kind, {})
+        is_go = bool(schema.type_of(kind).name)
+        more = _STATUS_RESETS.get(kind.kind, {}) if is_go else {"f:metadata": {}}
         return {"f:spec": {}, **more}
     return {"f:status": {}} if "status" in kind.subresources else {}
 

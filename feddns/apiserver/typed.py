@@ -196,6 +196,8 @@ def _compare(old: Any, new: Any, type: Type, changes: Changes) -> bool:
     """Both are there and are not equal.  Whether the node changed as a whole."""
     shape = _granular(type, old, new) if old or new else ""
     if shape == "object" and not _are(dict, old, new):
+        was, now = (one if isinstance(one, dict) else {} for one in (old, new))
+        _compare_objects(was, now, type, changes)
         return True
     if shape == "object":
         _compare_objects(old or {}, new or {}, type, changes)

@@ -24,14 +24,16 @@ import urllib.error
 import urllib.request
 from typing import Any, NamedTuple
 
-from feddns.apiserver import apply, decoding, defaults, kinds, patch, schema
+from feddns.apiserver import apply, custom, decoding, defaults, kinds, patch, schema
 from feddns.apiserver.refusals import RequestRefused
 from tests.apiserver import writes
 from tests.apiserver.writes import Write
+from tests.clusterprograms import ClusterFailed
 from tests.realcluster import RealCluster
 
 NAMESPACE = "differential"
 _REGISTRY = kinds.BUILTIN()
+custom.install(_REGISTRY, writes.CRD)
 _FROM_REAL = (
     "uid", "resourceVersion", "creationTimestamp", "generation", "deletionTimestamp",
     "deletionGracePeriodSeconds",
@@ -42,6 +44,12 @@ _ALLOCATED = (
 )  # fmt: skip
 
 
+_KEPT_WITH_STATUS = {
+    "Deployment": ("labels",),
+    "Widget": ("labels", "annotations", "finalizers", "ownerReferences"),
+}
+
+
 class Answer(NamedTuple):
     code: int
     body: dict[str, Any]
@@ -49,6 +57,22 @@ class Answer(NamedTuple):
 
 class Difference(AssertionError):
     """The two do not agree; the text has the write, the object before, and both answers."""
+
+
+def prepare(cluster: RealCluster) -> None:
+    """The namespace and the CRD of the objects."""
+    cluster.namespace(NAMESPACE)
+    crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    cluster.request("POST", crds, writes.CRD)
+    cluster.until(lambda: _is_served(cluster), "Widgets are served")
+
+
+def _is_served(cluster: RealCluster) -> bool:
+    try:
+        cluster.request("GET", f"/apis/example.org/v1/namespaces/{NAMESPACE}/widgets")
+    except ClusterFailed:
+        return False
+    return True
 
 
 def sequence(cluster: RealCluster, seed: int) -> int:
@@ -157,9 +181,7 @@ def _compare(kind: kinds.Kind, live: dict[str, Any] | None, write: Write, real: 
     _same(live, write, _shown(ours), _shown(real.body))
 
 
-def _take_over(
-    kind: kinds.Kind, write: Write, ours: dict[str, Any], real: dict[str, Any]
-) -> None:
+def _take_over(kind: kinds.Kind, write: Write, ours: dict[str, Any], real: dict[str, Any]) -> None:
     """What the server sets or keeps, whatever a client writes."""
     for name in _FROM_REAL:
         ours["metadata"].pop(name, None)
@@ -167,13 +189,14 @@ def _take_over(
             ours["metadata"][name] = real["metadata"][name]
     ours["metadata"].setdefault("namespace", NAMESPACE)
     kept = "spec" if write.subresource == "status" else "status"
+    ours.pop(kept, None)
     if kept in real:
         ours[kept] = copy.deepcopy(real[kept])
-    if write.subresource == "status" and kind.kind == "Deployment":
-        ours["metadata"].pop("labels", None)
-        ours["metadata"] |= {
-            name: value for name, value in real["metadata"].items() if name == "labels"
-        }
+    if write.subresource == "status":
+        for name in _KEPT_WITH_STATUS.get(kind.kind, ()):
+            ours["metadata"].pop(name, None)
+            if name in real["metadata"]:
+                ours["metadata"][name] = real["metadata"][name]
     if kind.kind == "Service":
         _take_over_addresses(ours["spec"], real["spec"])
 
@@ -238,7 +261,7 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help="go on after a difference")
     options = parser.parse_args()
     with RealCluster("differential") as cluster:
-        cluster.namespace(NAMESPACE)
+        prepare(cluster)
         seed, steps, bad, end = options.seed, 0, 0, time.monotonic() + options.seconds
         while time.monotonic() < end:
             try:

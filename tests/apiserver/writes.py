@@ -1,4 +1,6 @@
-"""Random writes to a ConfigMap, a Service, a Deployment: few names and values, so that they meet.
+"""Random writes to objects of a few kinds, with few names and values, so that they meet.
+
+ConfigMap, Service, Deployment, and Widget, of a CRD with a list and a map of every type.
 
 Called by `differential`.
 """
@@ -14,9 +16,46 @@ from feddns.apiserver.kinds import Kind
 
 Object = dict[str, Any]
 
-RESOURCES = (("", "v1", "configmaps"), ("", "v1", "services"), ("apps", "v1", "deployments"))
+RESOURCES = (
+    ("", "v1", "configmaps"), ("", "v1", "services"), ("apps", "v1", "deployments"),
+    ("example.org", "v1", "widgets"),
+)  # fmt: skip
 MANAGERS = ("one", "two", "three", "kubectl")
 _LABELS = {"app": "web"}
+
+
+_TEXT = {"type": "string"}
+_PAIR = {"type": "object", "properties": {
+    "name": _TEXT, "zone": {**_TEXT, "default": "z"}, "value": {**_TEXT, "nullable": True},
+    "words": {"type": "object", "additionalProperties": _TEXT},
+}, "required": ["name"]}  # fmt: skip
+_WIDGET = {
+    "type": "object", "properties": {
+        "keyed": {"type": "array", "items": _PAIR, "x-kubernetes-list-type": "map",
+                  "x-kubernetes-list-map-keys": ["name", "zone"]},
+        "set": {"type": "array", "items": _TEXT, "x-kubernetes-list-type": "set"},
+        "plain": {"type": "array", "items": _PAIR},
+        "whole": {**_PAIR, "x-kubernetes-map-type": "atomic"},
+        "map": {"type": "object", "additionalProperties": _PAIR},
+        "number": {"type": "integer", "default": 3}, "maybe": {**_TEXT, "nullable": True},
+        "either": {"x-kubernetes-int-or-string": True},
+        "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+    },
+}  # fmt: skip
+CRD: Object = {
+    "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+    "metadata": {"name": "widgets.example.org"},
+    "spec": {
+        "group": "example.org", "scope": "Namespaced",
+        "names": {"plural": "widgets", "singular": "widget", "kind": "Widget",
+                  "listKind": "WidgetList"},
+        "versions": [{
+            "name": "v1", "served": True, "storage": True, "subresources": {"status": {}},
+            "schema": {"openAPIV3Schema": {"type": "object", "properties": {
+                "spec": _WIDGET, "status": _WIDGET}}},
+        }],
+    },
+}  # fmt: skip
 
 
 class Write(NamedTuple):
@@ -49,6 +88,8 @@ def choose(chance: Random, kind: Kind, name: str, live: Object | None) -> Write:
         return Write("PATCH", patch.MERGE_PATCH, _merge(chance, body, live), manager)
     if roll < 0.85:
         return Write("PATCH", patch.JSON_PATCH, _operations(chance, live), manager)
+    if kind.custom:
+        return Write("PATCH", patch.MERGE_PATCH, body, manager)
     return Write("PATCH", patch.STRATEGIC_MERGE_PATCH, _strategic(chance, body, live), manager)
 
 
@@ -64,6 +105,8 @@ def _object(chance: Random, kind: Kind, name: str, *, whole: bool) -> Object:
         return made | _configmap(chance)
     if kind.kind == "Service":
         return made | {"spec": _service(chance, whole=whole)}
+    if kind.kind == "Widget":
+        return made | _some(chance, {"spec": _widget(chance), "status": _widget(chance)}, 0.7)
     return made | {"spec": _deployment(chance, whole=whole)}
 
 
@@ -105,6 +148,29 @@ def _service(chance: Random, *, whole: bool) -> Object:
         "type": chance.choice(("ClusterIP", "ClusterIP", "LoadBalancer")),
     }, 0.4)  # fmt: skip
     return spec | ({"ports": ports} if whole or chance.random() < 0.6 else {})
+
+
+def _widget(chance: Random) -> Object:
+    def pairs(names: str) -> list[Object]:
+        found = [_pair(chance, name) for name in names if chance.random() < 0.5]
+        chance.shuffle(found)
+        return found
+
+    return _some(chance, {
+        "keyed": [*pairs("abc"), {"name": "a", "zone": "y"}], "plain": pairs("ab"),
+        "set": chance.sample("abcd", chance.randint(0, 3)), "whole": _pair(chance, "a"),
+        "map": {name: _pair(chance, name) for name in _words(chance)},
+        "number": chance.randint(3, 5), "maybe": chance.choice(("a", None)),
+        "either": chance.choice((1, "1", "2")),
+        "free": {"a": _words(chance), "b": chance.choice((1, "x", [1, 2], {}, {"c": 1}))},
+    }, 0.5)  # fmt: skip
+
+
+def _pair(chance: Random, name: str) -> Object:
+    return {"name": name} | _some(chance, {
+        "zone": chance.choice("yz"), "value": chance.choice(("1", "2", None)),
+        "words": _words(chance),
+    })  # fmt: skip
 
 
 def _deployment(chance: Random, *, whole: bool) -> Object:
@@ -170,6 +236,8 @@ def _status(chance: Random, kind: Kind, name: str, manager: str) -> Write:
         names = chance.sample(("Available", "Progressing"), chance.randint(0, 2))
         conditions = [{"type": one, "status": chance.choice(("True", "False"))} for one in names]
         status = {"conditions": conditions, "observedGeneration": chance.randint(1, 3)}
+    elif kind.kind == "Widget":
+        status = _widget(chance)
     else:
         labels = {"metadata": {"labels": _words(chance)}}
         return Write("PATCH", patch.MERGE_PATCH, labels, manager)
