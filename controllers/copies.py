@@ -34,19 +34,20 @@ import msgspec
 from controllers import conditions
 from controllers.kinds import Propagated
 from controllers.world import Json
-from feddns.kube.federation import INGRESSES
+from feddns.healthwatch import probe
+from feddns.kube.federation import INGRESSES, TTL, WHEN_NONE_HEALTHY
 
 LABEL = "federation.feddns.dev/federation"
 APPLIED = "federation.feddns.dev/applied"
 ORIGIN = "federation.feddns.dev/origin"
 ADOPT = "federation.feddns.dev/adopt"
 SHARDS = "federation.feddns.dev/shards"
-PROBE = "federation.feddns.dev/probe"
+PROBE = probe.ANNOTATION
 
 _KEPT_HERE = frozenset(
     {
         INGRESSES, conditions.STATUS, APPLIED, ORIGIN, ADOPT, SHARDS, PROBE,
-        "federation.feddns.dev/when-none-healthy",
+        TTL, WHEN_NONE_HEALTHY,
         "kubectl.kubernetes.io/last-applied-configuration",
         "deprecated.daemonset.template.generation",
     }

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from controllers import options
 from feddns import config
 from tests.cli import SOURCES, run
 from tests.serving import (
@@ -62,6 +63,7 @@ def rows(page: Path, heading: str) -> list[list[str]]:
 def test_every_flag_that_is_mentioned_exists(page: Path) -> None:
     text = re.sub(r"^(kubectl |tools/).*$", "", page.read_text(), flags=re.MULTILINE)
     known = {f"--{row.key}" for row in config.schema()} | {"--config"}
+    known.update(f"--{row.flag}" for row in options.ROWS)
     for command in ("ask", "why", "check", "status"):
         known.update(re.findall(r"--[a-z][-a-z]+", run(command, "--help").out))
     known.update({"--once"})  # of ./demo

@@ -69,6 +69,7 @@ def test_labels_and_annotations_are_copied_and_marked() -> None:
         "federation.feddns.dev/probe",
         "federation.feddns.dev/applied",
         "federation.feddns.dev/when-none-healthy",
+        "federation.feddns.dev/ttl",
         "deprecated.daemonset.template.generation",
     ],
 )
@@ -79,7 +80,7 @@ def test_annotations_that_stay_in_the_federation(name: str) -> None:
     assert body(noted) == body(plain)
 
 
-@pytest.mark.parametrize("name", ["federation.feddns.dev/ttl", "prometheus.io/scrape"])
+@pytest.mark.parametrize("name", ["federation.feddns.dev/cluster-ttl", "prometheus.io/scrape"])
 def test_annotations_that_go_along(name: str) -> None:
     noted = a.service("shop/web")
     noted["metadata"]["annotations"] = {name: "x"}
