@@ -76,6 +76,13 @@ _KEY = re.compile(r"[-._a-zA-Z0-9]+", re.A)
 class Problems(list[Cause]):
     """What was found so far."""
 
+    loopback = False
+    """Whether endpoints may be on this machine itself, as they are in a playground."""
+
+    def endpoint_ip(self, field: str, address: str) -> None:
+        """An address at which something can be reached from elsewhere."""
+        self.each(field, address, endpoint_ip(address, loopback=self.loopback))
+
     def required(self, field: str, detail: str = "") -> None:
         self._add("FieldValueRequired", field, "Required value", detail)
 
@@ -255,14 +262,14 @@ def ip(value: str) -> list[str]:
     return []
 
 
-def endpoint_ip(value: str) -> list[str]:
+def endpoint_ip(value: str, *, loopback: bool = False) -> list[str]:
     """An address at which something can be reached from elsewhere."""
     if found := ip(value):
         return found
     address = ipaddress.ip_address(value)
     if address.is_unspecified:
         return [f"may not be unspecified ({address})"]
-    if address.is_loopback:
+    if address.is_loopback and not loopback:
         return ["may not be in the loopback range (127.0.0.0/8, ::1/128)"]
     if address.is_link_local:
         return ["may not be in the link-local range (169.254.0.0/16, fe80::/10)"]

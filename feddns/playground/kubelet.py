@@ -113,7 +113,7 @@ def _scheduled(objects: Objects, one: Json, now: str) -> list[Change]:
     ]
     if fitting:
         name = _freest(objects, one, fitting)
-        return [Change(Verb.UPDATE, PODS, one | {"spec": one["spec"] | {"nodeName": name}})]
+        return [Change(Verb.BIND, PODS, one | {"spec": one["spec"] | {"nodeName": name}})]
     words = ("Unschedulable", "no node is ready that the Pod may run on")
     condition = _condition(one, "PodScheduled", "False", words, now)
     return status_change(PODS, one, {"phase": "Pending", "conditions": [condition]})

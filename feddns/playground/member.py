@@ -177,6 +177,9 @@ class Member:
                 self._request("PUT", change.resource, change.body, change.body)
             case Verb.STATUS:
                 self._request("PUT", change.resource, change.body, change.body, "status")
+            case Verb.BIND:
+                node = {"apiVersion": "v1", "kind": "Node", "name": change.body["spec"]["nodeName"]}
+                self._request("POST", change.resource, change.body, {"target": node}, "binding")
             case Verb.DELETE:
                 self._request("DELETE", change.resource, change.body, None)
 
@@ -184,7 +187,8 @@ class Member:
         self, method: str, resource: Resource, one: Json, body: Any, subresource: str = ""
     ) -> None:
         """What cannot be done now is looked at again with the next event of the object."""
-        path = _path(resource, one, "" if method == "POST" else one["metadata"]["name"])
+        is_new = method == "POST" and not subresource
+        path = _path(resource, one, "" if is_new else one["metadata"]["name"])
         headers = _PATCH if method == "PATCH" else _JSON
         encoded = b"" if body is None else msgspec.json.encode(body)
         reply = self._ask(

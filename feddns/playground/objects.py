@@ -36,11 +36,12 @@ class Verb(enum.Enum):
     CREATE = "create"
     UPDATE = "update"
     STATUS = "status"
+    BIND = "bind"
     DELETE = "delete"
 
 
 class Change(NamedTuple):
-    """One change; `body` is the whole object."""
+    """One change; `body` is the whole object.  BIND gives a Pod its `spec.nodeName`."""
 
     verb: Verb
     resource: Resource

@@ -34,10 +34,12 @@ class Settings(NamedTuple):
 
     `tends`: it does what kube-controller-manager would: empties namespaces, collects dependents.
     Without, finalizers wait for somebody else's controllers.
+    `loopback`: endpoints may be on this machine itself.
     """
 
     service_ranges: tuple[str, ...] = ("10.96.0.0/16",)
     tends: bool = True
+    loopback: bool = False
 
 
 class Context(NamedTuple):

@@ -19,6 +19,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import msgspec
 import yaml
 
 from feddns.apiserver import apply, defaults, kinds, lifecycle, patch, schema, validation
@@ -43,6 +44,7 @@ Object = dict[str, Any]
 _MADE_BY_UPDATE = {
     "Lease", "Endpoints", "Event", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding",
 }  # fmt: skip
+_HEAD = ("kind", "apiVersion")
 _LOCKED = {"CustomResourceDefinition", "Lease", "HorizontalPodAutoscaler"}
 """Kinds that are only updated by who tells the resourceVersion."""
 _PATCHES = (
@@ -67,11 +69,12 @@ def make(call: Call, obj: Object, by: Manager, *, applied: bool = False) -> Answ
     _place(call, obj)
     _check_namespace(call, obj)
     made = in_form(call, obj)
+    lifecycle.drop_own(made)
     if not applied:
         _record(call, None, made, by)
     lifecycle.make(stored, made, context.timestamp(), context.entropy)
     defaults.prepare(stored, made)
-    _refuse(call, made, _fit(call, made, None) or validation.check(stored, made, None))
+    _refuse(call, made, _fit(call, made, None) or _broken(call, made, None))
     key = key_of(call.target.namespace, made["metadata"]["name"])
     found = context.store.get(stored.resource, key)
     if found is not None:
@@ -107,9 +110,8 @@ def _check_place(call: Call, metadata: Object) -> None:
         given = metadata.get("name")
         if not given:
             raise bad_request(
+                f"the name of the object ({target.name} based on URL) was undeterminable: "
                 "name must be provided"
-                if call.verb != "update"
-                else f"the name of the object () does not match the name on the URL ({target.name})"
             )
         raise bad_request(
             f"the name of the object ({given}) does not match the name on the URL ({target.name})"
@@ -195,6 +197,7 @@ def replace(call: Call, entry: Entry, obj: Object, by: Manager, *, applied: bool
     if stored.namespaced:
         obj["metadata"].setdefault("namespace", old["metadata"]["namespace"])
     made = in_form(call, obj)
+    lifecycle.keep_own(made, old)
     if not applied:
         _record(call, entry, made, by)
     if subresource == "status":
@@ -206,7 +209,7 @@ def replace(call: Call, entry: Entry, obj: Object, by: Manager, *, applied: bool
     if not subresource:
         defaults.prepare(stored, made, old)
     causes = lifecycle.new_finalizers(made, old) or _fit(call, made, old)
-    _refuse(call, made, causes or validation.check(stored, made, old))
+    _refuse(call, made, causes or _broken(call, made, old))
     made["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
     made = apply.keep_times(old, made)
     return keep(call, entry, old, made)
@@ -245,18 +248,33 @@ def patch_(call: Call) -> Answer:
         accepted = list(_PATCHES)
         if call.kind.custom:
             accepted.remove(patch.STRATEGIC_MERGE_PATCH)
-        raise RequestRefused(
-            415, "UnsupportedMediaType",
-            "the body of the request was in an unknown format - accepted media types include: "
-            + ", ".join(accepted),
-        )  # fmt: skip
+        message = "415: Unsupported Media Type"
+        if sort in _PATCHES:
+            message = (
+                "the body of the request was in an unknown format - accepted media types include: "
+                + ", ".join(accepted)
+            )
+        raise RequestRefused(415, "UnsupportedMediaType", message)
     if sort == patch.APPLY_PATCH:
         return _apply(call)
     entry = call.get()
     live = call.object_of(entry)
     obj = patched(call, live, sort)
-    bodies.form(call, obj, [])
-    _check_patched(call, live, obj)
+    if not isinstance(obj, dict) or any(obj.get(name) != live[name] for name in _HEAD):
+        raise _spoiled(obj, "illegal base64 data at input byte 0")
+    before = msgspec.json.encode(obj)
+    try:
+        bodies.form(call, obj, [])
+    except RequestRefused as refused:
+        if call.kind.custom or "strict decoding" in refused.message:
+            raise
+        why = refused.message.partition(f"handled as a {call.kind.kind}: ")[2]
+        raise _spoiled(msgspec.json.decode(before), why or refused.message) from None
+    uid = obj["metadata"].get("uid")
+    if uid != live["metadata"]["uid"]:
+        why = f"Invalid value: {gotext.quoted(uid or '')}: field is immutable"
+        cause = Cause("FieldValueInvalid", why, "metadata.uid")
+        raise validation.refuse(call.kind, call.target.name, [cause])
     _check_place(call, obj["metadata"])
     _check_revision(call, entry, obj)
     return replace(call, entry, obj, manager(call, "Update"))
@@ -273,10 +291,18 @@ def patched(call: Call, live: Object, sort: str) -> Object:
     return patch.strategic(live, wanted, schema.type_of(call.kind))
 
 
-def _check_patched(call: Call, live: Object, obj: Object) -> None:
-    for name in ("kind", "apiVersion"):
-        if obj.get(name) != live[name]:
-            obj[name] = live[name]
+def _spoiled(obj: Any, why: str) -> RequestRefused:
+    """422: what the patch makes is no object of the kind."""
+    shown = msgspec.json.encode(_sorted_head(obj)).decode()
+    wrong = f"Invalid value: {gotext.quoted(shown)}: {why}"
+    return RequestRefused(
+        422, "Invalid", f'  "" is invalid: patch: {wrong}', {},
+        [Cause("FieldValueInvalid", wrong, "patch")],
+    )  # fmt: skip
+
+
+def _sorted_head(obj: Any) -> Any:
+    return {name: obj[name] for name in sorted(obj)} if isinstance(obj, dict) else obj
 
 
 def _apply(call: Call) -> Answer:
@@ -351,6 +377,12 @@ def _fit(call: Call, made: Object, old: Object | None) -> list[Cause]:
     if call.stored.resource != SERVICES or call.target.subresource:
         return []
     return call.context.addresses.fit(made, old, call.context.entropy)
+
+
+def _broken(call: Call, made: Object, old: Object | None) -> list[Cause]:
+    """The rules that it breaks."""
+    loopback = call.context.settings.loopback
+    return validation.check(call.stored, made, old, loopback=loopback)
 
 
 def _refuse(call: Call, made: Object, causes: list[Cause]) -> None:

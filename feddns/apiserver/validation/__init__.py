@@ -52,9 +52,12 @@ _CHECKS: dict[str, Check] = {
 }  # fmt: skip
 
 
-def check(kind: Kind, obj: Object, old: Object | None = None) -> list[Cause]:
-    """Every rule that the object breaks; none when it is good."""
+def check(
+    kind: Kind, obj: Object, old: Object | None = None, *, loopback: bool = False
+) -> list[Cause]:
+    """Every rule that the object breaks; none when it is good.  `loopback`: see `Problems`."""
     found = Problems()
+    found.loopback = loopback
     metadata.check(kind, obj["metadata"], old["metadata"] if old else None, found)
     if kind.custom:
         found += custom.check(kind.custom, obj, old)

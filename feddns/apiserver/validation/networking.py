@@ -13,7 +13,6 @@ from feddns.apiserver.problems import (
     IMMUTABLE,
     PORT,
     Problems,
-    endpoint_ip,
     ip,
     label,
     label_1035,
@@ -50,7 +49,7 @@ def _address(address: Object, here: str, found: Problems) -> None:
     if wrong:
         found.invalid(f"{here}.ip", address["ip"], "must be a valid IP address")
     else:
-        found.each(f"{here}.ip", address["ip"], endpoint_ip(address["ip"]))
+        found.endpoint_ip(f"{here}.ip", address["ip"])
     if name := address.get("hostname"):
         found.each(f"{here}.hostname", name, label(name))
     if name := address.get("nodeName"):
@@ -118,7 +117,7 @@ def _endpoint(endpoint: Object, family: str, here: str, found: Problems) -> None
             version = f"IPv{ipaddress.ip_address(address).version}"
             if family in _FAMILIES and version != family:
                 found.invalid(f"{here}.addresses", address, f"must be an {family} address")
-            found.each(place, address, endpoint_ip(address))
+            found.endpoint_ip(place, address)
     if (name := endpoint.get("nodeName")) is not None:
         found.each(f"{here}.nodeName", name, subdomain(name))
     if (name := endpoint.get("hostname")) is not None:

@@ -17,7 +17,6 @@ from feddns.apiserver.problems import (
     Problems,
     check_labels,
     cidr,
-    endpoint_ip,
     ip,
     label,
     port_or_name,
@@ -50,7 +49,7 @@ def service(obj: Object, old: Object | None, found: Problems) -> None:
     found.one_of("spec.type", kind, _TYPES)
     _addresses(spec, kind, found)
     for number, address in enumerate(spec.get("externalIPs", ())):
-        found.each(f"spec.externalIPs[{number}]", address, endpoint_ip(address))
+        found.endpoint_ip(f"spec.externalIPs[{number}]", address)
     _traffic(spec, kind, found)
     _balancer(spec, kind, found)
     if old:

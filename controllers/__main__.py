@@ -1,0 +1,5 @@
+"""`python -m controllers`: the same as `feddns-controllers`."""
+
+from controllers.cli import main
+
+main()
