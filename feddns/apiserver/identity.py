@@ -18,7 +18,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from feddns.apiserver.refusals import RequestRefused
+from feddns.apiserver.refusals import Cause, RequestRefused
+from feddns.apiserver.requests import Target
 
 _OPEN = ("/healthz", "/livez", "/readyz", "/version")
 MASTERS = "system:masters"
@@ -59,9 +60,30 @@ def check(user: User, path: str, verb: str) -> None:
     raise RequestRefused(403, "Forbidden", message, {})
 
 
+def check_target(user: User, target: Target, verb: str) -> None:
+    """The same for objects."""
+    if user.may_everything:
+        return
+    what = f"{target.plural}/{target.subresource}" if target.subresource else target.plural
+    named = {"name": target.name, "group": target.group, "kind": target.plural}
+    full = f"{target.plural}.{target.group}" if target.group else target.plural
+    about = f'{full} "{target.name}"' if target.name else full
+    where = (
+        f' in the namespace "{target.namespace}"' if target.namespace else " at the cluster scope"
+    )
+    raise RequestRefused(
+        403, "Forbidden",
+        f'{about} is forbidden: User "{user.name}" cannot {verb} resource "{what}" in API group '
+        f'"{target.group}"{where}',
+        {key: value for key, value in named.items() if value},
+    )  # fmt: skip
+
+
 def review(kind: str, asked: dict[str, Any], user: User) -> dict[str, Any] | None:
     """The answer to one of the reviews; None where the kind is none."""
     spec = asked.get("spec") or {}
+    if kind.endswith("AccessReview"):
+        _check_asked(spec)
     match kind:
         case "SelfSubjectReview":
             status: dict[str, Any] = {"userInfo": _info(user)}
@@ -80,6 +102,19 @@ def review(kind: str, asked: dict[str, Any], user: User) -> dict[str, Any] | Non
     return {**asked, "metadata": asked.get("metadata") or {}, "status": status}
 
 
+def _check_asked(spec: dict[str, Any]) -> None:
+    if bool(spec.get("resourceAttributes")) == bool(spec.get("nonResourceAttributes")):
+        why = (
+            "Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must "
+            "be specified"
+        )
+        group, field = "authorization.k8s.io", "spec.resourceAttributes"
+        raise RequestRefused(
+            422, "Invalid", f'.{group} "" is invalid: {field}: {why}', {"group": group},
+            [Cause("FieldValueInvalid", why, field)],
+        )  # fmt: skip
+
+
 def token_review(asked: dict[str, Any], tokens: Mapping[str, User]) -> dict[str, Any]:
     """The answer to a TokenReview."""
     user = tokens.get((asked.get("spec") or {}).get("token", ""))
@@ -93,8 +128,4 @@ def _info(user: User) -> dict[str, Any]:
 
 
 def _verdict(allowed: bool) -> dict[str, Any]:
-    return (
-        {"allowed": allowed, "reason": "who has a token may do everything"}
-        if allowed
-        else {"allowed": False}
-    )
+    return {"allowed": allowed}

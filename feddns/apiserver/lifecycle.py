@@ -35,6 +35,8 @@ Object = dict[str, Any]
 
 ORPHAN = "orphan"
 FOREGROUND = "foregroundDeletion"
+CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
+"""Of a CRD that goes, until its objects are gone."""
 _BY_POLICY = {"Orphan": ORPHAN, "Foreground": FOREGROUND}
 SYSTEM_NAMESPACES = ("default", "kube-system", "kube-public")
 """That may not be deleted."""
@@ -59,9 +61,8 @@ def name_from(base: str, entropy: Callable[[int], bytes]) -> str:
 
 def make(kind: Kind, obj: Object, time: str, entropy: Callable[[int], bytes]) -> None:
     """What a new object is given; what it may not bring is dropped."""
+    drop_own(obj)
     metadata = obj["metadata"]
-    for name in (*_SERVERS_OWN, "selfLink"):
-        metadata.pop(name, None)
     metadata["uid"] = str(uuid.UUID(bytes=entropy(16), version=4))
     metadata["creationTimestamp"] = time
     if has_generation(kind):
@@ -72,11 +73,13 @@ def make(kind: Kind, obj: Object, time: str, entropy: Callable[[int], bytes]) ->
 
 def change(kind: Kind, obj: Object, old: Object) -> None:
     """The object as it may be after a write to it: what is the server's is as it was."""
-    _keep_own(obj, old)
+    keep_own(obj, old)
     if _isolated(kind):
         _set(obj, "status", old.get("status"))
     if (kind.group, kind.kind) == ("", "Namespace"):
         _set(obj, "spec", old.get("spec"))
+    if (kind.group, kind.kind) == ("", "Service") and obj["spec"].get("type") != "LoadBalancer":
+        obj["status"] = {**(old.get("status") or {}), "loadBalancer": {}}
     if has_generation(kind):
         same = _spec_of(kind, obj) == _spec_of(kind, old)
         _set(obj["metadata"], "generation", old["metadata"].get("generation", 1) + (not same))
@@ -95,7 +98,7 @@ def change_status(kind: Kind, obj: Object, old: Object) -> None:
         _set(metadata, "managedFields", managed)
     elif kind.kind == "Deployment":
         _set(metadata, "labels", old["metadata"].get("labels"))
-    _keep_own(obj, old)
+    keep_own(obj, old)
     _set(obj["metadata"], "generation", old["metadata"].get("generation"))
 
 
@@ -119,7 +122,13 @@ def _fresh_status(kind: Kind) -> Any:
     return None if kind.custom else msgspec.json.decode(_fresh_json(kind))
 
 
-def _keep_own(obj: Object, old: Object) -> None:
+def drop_own(obj: Object) -> None:
+    """What only the server says of an object is not taken from who makes it."""
+    for name in (*_SERVERS_OWN, "selfLink"):
+        obj["metadata"].pop(name, None)
+
+
+def keep_own(obj: Object, old: Object) -> None:
     metadata, was = obj["metadata"], old["metadata"]
     for name in _SERVERS_OWN:
         _set(metadata, name, was.get(name))
@@ -147,6 +156,8 @@ def mark_deleted(kind: Kind, obj: Object, policy: str, time: str) -> bool:
     metadata = obj["metadata"]
     before = list(metadata.get("finalizers") or ())
     finalizers = _finalizers(before, policy)
+    if kind.kind == "CustomResourceDefinition" and "deletionTimestamp" not in metadata:
+        finalizers = [*finalizers, CLEANUP]
     _set(metadata, "finalizers", finalizers or None)
     namespace = (kind.group, kind.kind) == ("", "Namespace")
     if may_go(kind, obj):

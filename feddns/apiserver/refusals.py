@@ -50,6 +50,8 @@ class RequestRefused(Refused):
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
             "message": self.message, "reason": self.reason,
         }  # fmt: skip
+        if not self.reason:
+            del whole["reason"]
         if details or self.named:
             whole["details"] = details
         return whole | {"code": self.code}

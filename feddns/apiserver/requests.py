@@ -59,11 +59,22 @@ def target(path: str) -> Target | None:
     return None
 
 
+def watch_path(path: str) -> str:
+    """The path that an old /api/v1/watch/… means, which lists by another query; else empty."""
+    parts = path.split("/")
+    place = {"api": 3, "apis": 4}.get(parts[1] if len(parts) > 1 else "", 0)
+    if place and len(parts) > place + 1 and parts[place] == "watch":
+        return "/".join(parts[:place] + parts[place + 1 :])
+    return ""
+
+
 def _within(group: str, version: str, parts: list[str]) -> Target | None:
     namespace = ""
     if parts[0] == "namespaces" and len(parts) > 2 and parts[2] not in _BOTH:
         namespace, parts = parts[1], parts[2:]
-    if len(parts) > _DEEPEST or not all(parts):
+    if len(parts) > _DEEPEST:
+        parts = [*parts[: _DEEPEST - 1], "/".join(parts[_DEEPEST - 1 :])]
+    if not all(parts):
         return None
     plural, name, subresource = (*parts, "", "")[:_DEEPEST]
     return Target(group, version, plural, namespace, name, subresource)
@@ -71,8 +82,6 @@ def _within(group: str, version: str, parts: list[str]) -> Target | None:
 
 def verb(method: str, named: bool, watch: bool) -> str:
     """The verb of RBAC; empty when the method means nothing here."""
-    if method == "HEAD":
-        method = "GET"
     if named:
         return _WITH_NAME.get(method, "")
     return "watch" if watch and method == "GET" else _WITHOUT.get(method, "")
@@ -101,7 +110,7 @@ class Options(NamedTuple):
     """metadata.name= of the field selector, when that is all it says."""
 
 
-def options(query: str, verb: str) -> Options:
+def options(query: str, verb: str, *, applies: bool = False) -> Options:
     """Read them.  Raises `RequestRefused`: 400, or 422 for what does not go together."""
     if not query:
         return Options()
@@ -109,7 +118,8 @@ def options(query: str, verb: str) -> Options:
     initial = given.get("sendInitialEvents")
     force = given.get("force")
     read = Options(
-        _boolean(given.get("watch", "")), _integer(given, "limit"), given.get("continue", ""),
+        _boolean(given.get("watch", "")), max(_integer(given, "limit"), 0),
+        given.get("continue", ""),
         given.get("resourceVersion", ""), given.get("resourceVersionMatch", ""),
         given.get("labelSelector", ""), given.get("fieldSelector", ""),
         _boolean(given.get("allowWatchBookmarks", "")),
@@ -118,17 +128,20 @@ def options(query: str, verb: str) -> Options:
         None if force is None else _boolean(force), _boolean(given.get("pretty", "")),
         given.get("includeObject") or "Metadata",
     )  # fmt: skip
-    _check(read, verb, given)
+    _check(read, verb, given, applies)
     return read
 
 
-def _check(read: Options, verb: str, given: Mapping[str, str]) -> None:
+def _check(read: Options, verb: str, given: Mapping[str, str], applies: bool) -> None:
     if verb in ("list", "watch", "deletecollection"):
         _check_list(read, "watch" if read.watch and verb != "deletecollection" else "list")
     elif read.dry_run and given["dryRun"] != "All":
         what = {"create": "Create", "update": "Update", "patch": "Patch"}.get(verb, "Delete")
         wrong = f'Unsupported value: ["{given["dryRun"]}"]: supported values: "All"'
         raise refuse_options(f"{what}Options", "dryRun", "FieldValueNotSupported", wrong)
+    if verb == "patch" and read.force is not None and not applies:
+        wrong = "Forbidden: may not be specified for non-apply patch"
+        raise refuse_options("PatchOptions", "force", "FieldValueForbidden", wrong)
     if read.field_validation not in ("Ignore", "Warn", "Strict") and verb in (
         "create", "update", "patch",
     ):  # fmt: skip
@@ -149,6 +162,8 @@ def _check_list(read: Options, verb: str) -> None:
     if verb == "watch":
         if read.initial_events is not None and match != "NotOlderThan":
             forbidden = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+            if match:
+                raise _not_for_watch(forbidden, match)
         elif read.initial_events is None and match:
             forbidden = f"{field} is forbidden for watch unless sendInitialEvents is provided"
     elif read.initial_events is not None:
@@ -162,6 +177,22 @@ def _check_list(read: Options, verb: str) -> None:
     if forbidden:
         wrong = f"Forbidden: {forbidden}"
         raise refuse_options("ListOptions", field, "FieldValueForbidden", wrong)
+
+
+def _not_for_watch(forbidden: str, match: str) -> RequestRefused:
+    field = "resourceVersionMatch"
+    causes = [
+        Cause("FieldValueForbidden", f"Forbidden: {forbidden}", field),
+        Cause(
+            "FieldValueNotSupported",
+            f'Unsupported value: "{match}": supported values: "NotOlderThan"', field,
+        ),
+    ]  # fmt: skip
+    text = ", ".join(f"{field}: {cause.message}" for cause in causes)
+    return RequestRefused(
+        422, "Invalid", f'ListOptions.meta.k8s.io "" is invalid: [{text}]',
+        {"group": "meta.k8s.io", "kind": "ListOptions"}, causes,
+    )  # fmt: skip
 
 
 def refuse_options(kind: str, field: str, reason: str, message: str) -> RequestRefused:
@@ -186,17 +217,19 @@ def _integer(given: Mapping[str, str], name: str) -> int:
         raise RequestRefused(400, "BadRequest", message) from None
 
 
-def revision(text: str) -> int:
+def revision(text: str, verb: str) -> int:
     """A resourceVersion of a query.  Raises `RequestRefused`."""
     if not text:
         return 0
     if text.isascii() and text.isdigit():
         return int(text)
-    raise RequestRefused(
-        400, "BadRequest",
-        f"invalid resource version: resourceVersion: Invalid value: {_quoted(text)}: "
-        f"strconv.ParseUint: parsing {_quoted(text)}: invalid syntax",
-    )  # fmt: skip
+    why = (
+        f"resourceVersion: Invalid value: {_quoted(text)}: "
+        f"strconv.ParseUint: parsing {_quoted(text)}: invalid syntax"
+    )
+    if verb == "list":
+        raise RequestRefused(400, "BadRequest", f"invalid resource version: {why}")
+    raise RequestRefused(500, "", why)
 
 
 def _quoted(text: str) -> str:

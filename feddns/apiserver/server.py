@@ -124,21 +124,36 @@ class Server:
         self.address, self.port = bound.getsockname()[:2]
         bootstrap.fill(self.api, self.port)
         self._turn()
-        pair = certificates.serving(self._secrets.authority, self._names(), _now())
-        self._web = _Web(self._serve, _context(pair))
-        await self._web.begin(bound)
+        await self._listen(bound)
         self._tasks = [asyncio.create_task(self._keep_time())]
+
+    async def pause(self) -> None:
+        """Nobody is listened to until `resume`; what is here lives on.  Can be called twice."""
+        web, self._web = self._web, None
+        if web is not None:
+            self.api.hub.end_all()
+            await web.end()
+
+    async def resume(self) -> None:
+        """Listen again, at the same address.  Raises `OperatorNeeded`."""
+        if self._web is None:
+            host = f"[{self.address}]" if ":" in self.address else self.address
+            await self._listen(_bind(f"{host}:{self.port}"))
 
     async def stop(self) -> None:
         """End the watches, answer what is under way, close the file.  Can be called twice."""
-        web, self._web = self._web, None
-        for task in self._tasks:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
             task.cancel()
-        self.api.hub.end_all()
-        if web is not None:
-            await web.end()
+        await self.pause()
+        if tasks:
             self._turn()
             self._journal.close()
+
+    async def _listen(self, bound: socket.socket) -> None:
+        pair = certificates.serving(self._secrets.authority, self._names(), _now())
+        self._web = _Web(self._serve, _context(pair))
+        await self._web.begin(bound)
 
     def _names(self) -> list[str]:
         own = ["127.0.0.1", "::1", "localhost", "kubernetes", "kubernetes.default.svc"]
@@ -240,6 +255,13 @@ async def _send(send: Send, answer: Answer) -> None:
         (b"content-length", str(len(answer.body)).encode()),
         (b"cache-control", b"no-cache, private"),
     ]
+    if answer.retry_after:
+        headers.append((b"retry-after", str(answer.retry_after).encode()))
+    if "as=" in answer.content_type:
+        headers[2] = (b"cache-control", b"public")
+        headers.append((b"vary", b"Accept"))
+    elif answer.content_type.startswith("text/plain") or answer.status == 403:
+        headers.append((b"x-content-type-options", b"nosniff"))
     for warning in answer.warnings:
         quoted = warning.replace("\\", "\\\\").replace('"', '\\"')
         headers.append((b"warning", f'299 - "{quoted}"'.encode()))
@@ -355,7 +377,8 @@ def _bind(listen: str) -> socket.socket:
     if not colon or not port.isdigit():
         raise OperatorNeeded(f"{listen}: not ADDRESS:PORT; for example 127.0.0.1:6443")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family)
+    # asyncio switches Nagle's algorithm off only where the protocol is named.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, int(port)))

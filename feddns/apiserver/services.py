@@ -77,6 +77,9 @@ class Addresses:
         _join(spec, before)
         if before:
             _keep(spec, before)
+        wrong = _wrong_addresses(spec, before)
+        if wrong:
+            return wrong
         if spec.get("type") == "ExternalName":
             for name in _ADDRESS_FIELDS:
                 spec.pop(name, None)
@@ -164,20 +167,25 @@ class Addresses:
     ) -> list[Cause]:
         if not _has_node_ports(spec):
             return []
-        kept, mine = set(_ports_of(before)), set()
+        kept = set(_ports_of(before))
+        mine: set[int] = set()
+        used: set[tuple[int, str]] = set()
         wanted = spec.get("type") == "NodePort" or spec.get("allocateLoadBalancerNodePorts", True)
         shared: dict[int, int] = {}
         for number, port in enumerate(spec.get("ports") or ()):
-            given = port.get("nodePort")
+            given, protocol = port.get("nodePort"), port.get("protocol", "TCP")
             if not given and wanted:
                 given = shared.get(port["port"]) or self._free_port(mine, entropy)
                 port["nodePort"] = given
-            elif given and given not in kept and given not in mine:
-                why = self._why_not_port(given)
+            elif given:
+                why = "" if given in kept or given in mine else self._why_not_port(given)
+                if (given, protocol) in used:
+                    why = "provided port is already allocated"
                 if why:
                     return [_invalid(f"spec.ports[{number}].nodePort", given, why)]
             if given:
                 mine.add(given)
+                used.add((given, protocol))
                 shared.setdefault(port["port"], given)
         if spec["type"] == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local":
             spec["healthCheckNodePort"] = spec.get("healthCheckNodePort") or self._free_port(
@@ -199,6 +207,32 @@ class Addresses:
             if self._ports[port] <= 0 and port not in mine:
                 return port
         return 0
+
+
+def _wrong_addresses(spec: Object, before: Object) -> list[Cause]:
+    """What no Service can have."""
+    given = spec.get("clusterIPs") or []
+    if spec.get("type") == "ExternalName":
+        if given and given != before.get("clusterIPs"):
+            why = "Forbidden: may not be set for ExternalName services"
+            return [Cause("FieldValueForbidden", why, "spec.clusterIPs")]
+        return []
+    for number, address in enumerate(given):
+        if address != "None" and not _is_address(address):
+            why = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+            return [_invalid(f"spec.clusterIPs[{number}]", address, why)]
+    had = before.get("clusterIPs")
+    if had and before.get("type") != "ExternalName" and given[:1] != had[:1]:
+        return [_invalid("spec.clusterIPs[0]", given, "may not change once set")]
+    return []
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _join(spec: Object, before: Object) -> None:

@@ -17,6 +17,7 @@ from feddns import __version__
 from feddns.errors import FeddnsError, SettingRefused
 
 _COMMANDS = {
+    "playground": "A federation of clusters on this machine, to try things with.",
     "serve": "Answer DNS questions, from a cluster's API or from manifests.",
     "ask": "Answer one question from manifests, without a server, as dig prints it.",
     "why": "Show each step of the decision behind an answer.",

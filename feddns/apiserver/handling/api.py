@@ -24,7 +24,6 @@ import msgspec
 from feddns.apiserver import discovery, identity, requests
 from feddns.apiserver.handling import (
     bodies,
-    definitions,
     deleting,
     presenting,
     reading,
@@ -33,16 +32,19 @@ from feddns.apiserver.handling import (
     writing,
 )  # fmt: skip
 from feddns.apiserver.handling.call import JSON, Answer, Call, Context, Settings, answer
+from feddns.apiserver.handling.definitions import Definitions
 from feddns.apiserver.handling.tending import Tending
 from feddns.apiserver.handling.watching import Hub
 from feddns.apiserver.identity import User
 from feddns.apiserver.kinds import Registry
+from feddns.apiserver.patch import APPLY_PATCH
 from feddns.apiserver.refusals import RequestRefused
 from feddns.apiserver.requests import Request, Target
 from feddns.apiserver.services import RESOURCE as SERVICES
 from feddns.apiserver.services import Addresses
 from feddns.apiserver.store import Store
 
+_OPENAPI = "/openapi/"
 _HEALTH = ("/healthz", "/livez", "/readyz")
 _TEXT = "text/plain; charset=utf-8"
 _VERBS: dict[str, Callable[[Call], Answer]] = {
@@ -74,35 +76,51 @@ class Api:
         self.tending = Tending(self.context)
         for entry in store.entries(SERVICES):
             addresses.take(entry)
-        definitions.start(self.context)
+        self.definitions = Definitions(self.context, self.hub)
         self.tending.start()
         store.listeners += [
-            addresses.hear, definitions.listener(self.context, self.hub), self.tending.hear,
+            addresses.hear, self.definitions.hear, self.tending.hear,
             self.hub.tell,
         ]  # fmt: skip
 
     def handle(self, request: Request, user: User | None = None) -> Answer:
-        """The answer.  `user` is for callers who are trusted; others say who they are in headers."""
+        """The answer.  With `user` the caller says who asks, and is believed."""
         try:
             return self._handle(request, user)
         except RequestRefused as refused:
-            return Answer(refused.code, msgspec.json.encode(refused.status()))
+            later = refused.details.get("retryAfterSeconds", 0)
+            body = msgspec.json.encode(refused.status())
+            return Answer(refused.code, body, retry_after=later)
 
     def settle(self) -> bool:
         """Do what deletions bring; whether more is left for the next turn."""
+        self.definitions.settle()
         return self.tending.settle()
 
     def _handle(self, request: Request, user: User | None) -> Answer:
         if user is None:
             user = identity.user_of(request.headers, self.context.tokens)
+        old = requests.watch_path(request.path)
+        if old:
+            request = request._replace(path=old, query=f"{request.query}&watch=1")
         target = requests.target(request.path)
         plain = _RBAC_VERB.get(request.method, request.method.lower())
-        identity.check(user, request.path, plain)
-        if target is None:
-            return self._other(request)
+        if target is None or not self._has(target):
+            identity.check(user, request.path, plain)
+            return self._other(request, target)
         call = self._call(request, target, user)
-        made = self._answer(call)
+        identity.check_target(user, call.target, call.verb)
+        made = presenting.as_accepted(self._answer(call), request.headers.get("accept", ""))
         return made._replace(warnings=tuple(call.warnings)) if call.warnings else made
+
+    def _has(self, target: Target) -> bool:
+        """Whether the kind is served, or at least something of its version."""
+        registry = self.context.registry
+        if registry.find(target.group, target.version, target.plural) is not None:
+            return True
+        return any(
+            kind.group == target.group and kind.version == target.version for kind in registry.all()
+        )
 
     def _call(self, request: Request, target: Target, user: User) -> Call:
         registry = self.context.registry
@@ -110,7 +128,8 @@ class Api:
         if kind is None or (target.namespace and not kind.namespaced):
             raise _no_such_resource()
         first = requests.verb(request.method, bool(target.name), False)
-        options = requests.options(request.query, first)
+        applies = request.headers.get("content-type", "").startswith(APPLY_PATCH)
+        options = requests.options(request.query, first, applies=applies)
         verb = "watch" if options.watch and first == "list" else first
         warnings = [kind.custom.deprecation] if kind.custom and kind.custom.deprecation else []
         return Call(
@@ -145,15 +164,25 @@ class Api:
             raise subresources.not_allowed()
         return presenting.obj(call, made, 201)
 
-    def _other(self, request: Request) -> Answer:
+    def _other(self, request: Request, target: Target | None) -> Answer:
         path = request.path.rstrip("/") or "/"
         if path.startswith(_HEALTH):
             return Answer(200, b"ok", _TEXT)
         made = discovery.answer(path, request.headers.get("accept", ""), self.context.registry)
         if made is None:
+            if path.startswith(_OPENAPI):
+                return Answer(404, b"", "")
+            if path.startswith("/api/") or self._has_group(path):
+                raise _no_such_resource()
             return Answer(404, b"404 page not found\n", _TEXT)
         content_type, body = made
         return Answer(200, body, content_type)
+
+    def _has_group(self, path: str) -> bool:
+        """Whether it is of a group that is served, in whatever version."""
+        parts = path.split("/")
+        groups = {kind.group for kind in self.context.registry.all()}
+        return len(parts) > 3 and parts[1] == "apis" and parts[2] in groups
 
 
 def _no_such_resource() -> RequestRefused:

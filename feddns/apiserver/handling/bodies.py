@@ -53,7 +53,7 @@ def form(call: Call, obj: dict[str, Any], doubled: list[str]) -> None:
     if not isinstance(obj.get("metadata", {}), dict):
         obj.pop("metadata")
     obj.setdefault("metadata", {})
-    strange = doubled + decoding.decode(call.kind, obj)
+    strange = decoding.decode(call.kind, obj) + doubled
     if strange and call.options.field_validation == "Strict":
         raise decoding.strict(call.kind, strange)
     if call.options.field_validation == "Warn":
@@ -64,7 +64,7 @@ def parse(call: Call, kind: Kind | None) -> dict[str, Any]:
     """The body as it is.  Raises `RequestRefused`."""
     sort, body = medium(call), call.request.body
     if sort == PROTOBUF:
-        return protobuf.decode(body)
+        return protobuf.decode(body, kind)
     if sort not in (*_JSON, *_YAML):
         raise RequestRefused(
             415, "UnsupportedMediaType",
@@ -78,6 +78,8 @@ def parse(call: Call, kind: Kind | None) -> dict[str, Any]:
         raise _unrecognized(kind, body, f"json parse error: {why}") from None
     except yaml.YAMLError as error:
         raise bad_request(f"error converting YAML to JSON: {error}") from None
+    if made is None:
+        return {}
     if not isinstance(made, dict):
         why = (
             f"json: cannot unmarshal {gotext.json_type(made)} into Go value of type "
@@ -89,9 +91,10 @@ def parse(call: Call, kind: Kind | None) -> dict[str, Any]:
 
 
 def _unrecognized(kind: Kind | None, body: bytes, why: str) -> RequestRefused:
-    start = body[:1024].decode(errors="replace") or "<empty>"
-    message = f"couldn't get version/kind; {why} ({start})"
+    start = body.decode(errors="replace") if body.startswith(b"{") else body.hex() or "<empty>"
+    message = f"couldn't get version/kind; {why}"
     if kind is not None:
+        message = f"{message} ({start[:1024]})"
         message = f"the object provided is unrecognized (must be of type {kind.kind}): {message}"
     return bad_request(message)
 

@@ -97,6 +97,7 @@ class Answer(NamedTuple):
     body: bytes
     content_type: str = JSON
     warnings: tuple[str, ...] = ()
+    retry_after: int = 0
     watch: Watch | None = None
 
 

@@ -18,7 +18,7 @@ _EVENT = (
     "involvedObject.apiVersion", "involvedObject.resourceVersion", "involvedObject.fieldPath",
     "reason", "reportingComponent", "source", "type",
 )  # fmt: skip
-# Fields that can be selected by, beside metadata.name and metadata.namespace; in the stored version.
+# Fields that can be selected by, beside name and namespace; in the stored version.
 _FIELDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("", "Pod"): (
         "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName",

@@ -4,7 +4,7 @@
     application/json, */*, nothing                              the object, the list
     application/json;as=Table;v=v1;g=meta.k8s.io                a Table, as kubectl get prints
     application/json;as=PartialObjectMetadata;v=v1;…            metadata alone (…List for lists)
-    application/yaml                                            JSON, which is YAML
+    application/yaml                                            the same as YAML
     application/vnd.kubernetes.protobuf alone, text/html        406
 
 Pure.  Called by the verbs.
@@ -16,8 +16,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import yaml
 
-from feddns.apiserver.handling.call import Answer, Call, load, whole
+from feddns.apiserver.handling.call import JSON, Answer, Call, bad_request, load, whole
 from feddns.apiserver.refusals import RequestRefused
 from feddns.apiserver.store import Entry
 
@@ -26,6 +27,9 @@ TABLE = "Table"
 METADATA = "PartialObjectMetadata"
 _MEDIA = ("application/json", "application/yaml", "*/*", "application/*")
 _META = "meta.k8s.io"
+_OFFERED = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
+_NO_SUCH_FORM = f"only the following media types are accepted: {', '.join(_OFFERED)}"
+_INCLUDED = ("Metadata", "Object", "None")
 
 
 def form(call: Call) -> str:
@@ -41,17 +45,30 @@ def form(call: Call) -> str:
         wanted = given.get("as", "").removesuffix("List")
         if wanted == OBJECT:
             return OBJECT
-        if wanted in (TABLE, METADATA) and given.get("g") == _META:
+        if wanted in (TABLE, METADATA) and given.get("g") == _META and given.get("v") == "v1":
             return wanted
-    raise not_acceptable()
+        if medium == "application/json":
+            raise RequestRefused(406, "NotAcceptable", _NO_SUCH_FORM)
+    raise not_acceptable(call.verb)
 
 
-def not_acceptable() -> RequestRefused:
+def not_acceptable(verb: str) -> RequestRefused:
+    """406, in kube-apiserver's words; protobuf is in them, and is not answered."""
+    offered = list(_OFFERED)
+    if verb in ("list", "watch"):
+        offered += [f"{one};stream=watch" for one in _OFFERED if "yaml" not in one]
     return RequestRefused(
         406, "NotAcceptable",
-        "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, "
-        "application/json;stream=watch",
+        f"406: Not Acceptable\n\nAvailable representations: {', '.join(offered)}", {},
     )  # fmt: skip
+
+
+def as_accepted(made: Answer, accept: str) -> Answer:
+    """The answer as YAML, where the client wants nothing else."""
+    if "application/yaml" not in accept or "json" in accept or made.content_type != JSON:
+        return made
+    text = yaml.safe_dump(msgspec.json.decode(made.body), allow_unicode=True)
+    return made._replace(body=text.encode(), content_type="application/yaml")
 
 
 def one(call: Call, entry: Entry, status: int = 200) -> Answer:
@@ -98,8 +115,14 @@ def table(call: Call, objects: list[dict[str, Any]], meta: dict[str, Any]) -> di
     """A Table with this metadata."""
     from feddns.apiserver import tables
 
+    included = call.options.include_object
+    if included not in _INCLUDED:
+        raise bad_request(
+            f"Unable to convert to Table as requested: includeObject: Invalid value: "
+            f"\"{included}\": must be 'Metadata', 'Object', 'None', or empty"
+        )
     now = call.context.now()
-    made = tables.table(call.kind, objects, now, include=call.options.include_object)
+    made = tables.table(call.kind, objects, now, include=included)
     return {"kind": made["kind"], "apiVersion": made["apiVersion"], **made, "metadata": meta}
 
 

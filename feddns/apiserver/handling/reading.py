@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from feddns.apiserver import requests
+from feddns.apiserver import gotext, requests
 from feddns.apiserver.handling import filtering, presenting
 from feddns.apiserver.handling.call import Answer, Call, bad_request
 from feddns.apiserver.handling.filtering import Filter
@@ -41,7 +41,7 @@ _TOO_OLD_TO_GO_ON = (
 
 def get(call: Call) -> Answer:
     presenting.form(call)
-    _check_known(call, requests.revision(call.options.resource_version))
+    _check_known(call, requests.revision(call.options.resource_version, "get"))
     return presenting.one(call, call.get())
 
 
@@ -72,7 +72,7 @@ def _start(call: Call) -> _Start:
         if options.resource_version not in ("", "0"):
             raise bad_request("specifying resource version is not allowed when using continue")
         return _read_token(call, options.continued)
-    revision = requests.revision(options.resource_version)
+    revision = requests.revision(options.resource_version, "list")
     _check_known(call, revision)
     exact = options.match == "Exact" or (options.limit and not options.match)
     return _Start(revision if exact else 0, "")
@@ -150,7 +150,10 @@ def _read_token(call: Call, text: str) -> _Start:
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         token = msgspec.json.decode(raw, type=_Token)
-    except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
+    except msgspec.DecodeError as error:
+        why = gotext.json_error(raw, error)
+        raise bad_request(f"invalid continue token: continue key is not valid: {why}") from None
+    except (binascii.Error, ValueError) as error:
         raise bad_request(f"invalid continue token: continue key is not valid: {error}") from None
     if token.v != "meta.k8s.io/v1" or not token.start.startswith("/"):
         raise bad_request(

@@ -18,16 +18,22 @@ import copy
 from typing import Any
 
 from feddns import selectors
+from feddns.apiserver import validation
 from feddns.apiserver.handling import bodies, deleting, reading, writing
 from feddns.apiserver.handling.call import Answer, Call, answer, bad_request, load, modified
 from feddns.apiserver.handling.writing import Object
 from feddns.apiserver.identity import User
 from feddns.apiserver.kinds import SUBRESOURCES, Kind
-from feddns.apiserver.refusals import RequestRefused
+from feddns.apiserver.refusals import Cause, RequestRefused
+
+_STREAMS = ("exec", "attach", "portforward", "proxy")
+"""What needs something that runs."""
 
 
 def handle(call: Call) -> Answer:
     name, verb = call.target.subresource, call.verb
+    if name.partition("/")[0] in _STREAMS and call.kind.kind in ("Pod", "Service", "Node"):
+        call.get()
     if name not in call.kind.subresources:
         raise RequestRefused(
             404, "NotFound", "the server could not find the requested resource", {}
@@ -82,6 +88,10 @@ def _scale(call: Call) -> Answer:
             'Scale in version "v1" cannot be handled as a Scale: json: cannot unmarshal into Go '
             "struct field ScaleSpec.spec.replicas of type int32"
         )
+    if replicas < 0:
+        why = f"Invalid value: {replicas}: must be greater than or equal to 0"
+        cause = Cause("FieldValueInvalid", why, "spec.replicas")
+        raise validation.refuse(_scale_kind(call), call.target.name, [cause])
     made = call.object_of(entry)
     _put(made, _paths(call)["specReplicasPath"], replicas)
     whole = call._replace(target=call.target._replace(subresource=""))

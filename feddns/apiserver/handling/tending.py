@@ -21,7 +21,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from feddns.apiserver import lifecycle
-from feddns.apiserver.handling import deleting
+from feddns.apiserver.handling import deleting, remaining
 from feddns.apiserver.handling.call import Context, load
 from feddns.apiserver.handling.deleting import Wanted
 from feddns.apiserver.kinds import Kind
@@ -122,27 +122,38 @@ class Tending:
             blocking = [one for one in dependents if self._delete(one, "Foreground", entry.uid)]
             if not blocking:
                 self._without(place, kind, lifecycle.FOREGROUND)
-        if place[0] == _NAMESPACES and place == (place[0], entry.key):
+        if place[0] == _NAMESPACES:
             self._empty(entry.key)
 
     def _empty(self, namespace: str) -> None:
+        """Delete what lies in the namespace; let it go when nothing does."""
         store = self._context.store
-        left = False
+        left: list[tuple[Kind, dict[str, Any]]] = []
         for resource in store.resources():
             kind = self._kind(resource)
             if kind is None or not kind.namespaced:
                 continue
             for entry in store.entries(resource, namespace):
-                gone, _ = deleting.remove(self._context, kind, entry, Wanted("Background"))
-                left = left or not gone
-        entry, kind = store.get(_NAMESPACES, namespace), self._kind(_NAMESPACES)
-        if left or entry is None or kind is None:
+                gone, made = deleting.remove(self._context, kind, entry, Wanted("Background"))
+                if not gone:
+                    left.append((kind, made))
+        found, own = store.get(_NAMESPACES, namespace), self._kind(_NAMESPACES)
+        if found is None or own is None:
             return
-        obj = load(kind, kind, entry)
+        obj = load(own, own, found)
+        status = obj.get("status") or {}
+        before = status.get("conditions") or []
+        if left:
+            told = remaining.conditions(left, before, self._context.timestamp())
+            obj["status"] = {**status, "conditions": told}
+            if told != before:
+                self._keep((_NAMESPACES, namespace), own, found, obj)
+            return
         spec = obj.get("spec") or {}
         kept = [one for one in spec.get("finalizers") or () if one != "kubernetes"]
         obj["spec"] = {**spec, "finalizers": kept} if kept else {}
-        self._keep((_NAMESPACES, namespace), kind, entry, obj)
+        if kept != spec.get("finalizers"):
+            self._keep((_NAMESPACES, namespace), own, found, obj)
 
     def _collect(self, place: Place, kind: Kind, entry: Entry, obj: dict[str, Any]) -> None:
         """Delete what has no owner left."""

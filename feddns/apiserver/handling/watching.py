@@ -59,7 +59,7 @@ class Watch:
     def begin(self) -> None:
         """What comes first.  Raises `RequestRefused`."""
         options, store = self.call.options, self.call.context.store
-        revision = requests.revision(options.resource_version)
+        revision = requests.revision(options.resource_version, "watch")
         self._told = store.revision
         if options.initial_events or (revision == 0 and options.initial_events is None):
             for entry in store.entries(self.resource, self.call.target.namespace):

@@ -254,7 +254,7 @@ def patch_(call: Call) -> Answer:
                 "the body of the request was in an unknown format - accepted media types include: "
                 + ", ".join(accepted)
             )
-        raise RequestRefused(415, "UnsupportedMediaType", message)
+        raise RequestRefused(415, "UnsupportedMediaType", message, {})
     if sort == patch.APPLY_PATCH:
         return _apply(call)
     entry = call.get()
@@ -272,7 +272,7 @@ def patch_(call: Call) -> Answer:
         raise _spoiled(msgspec.json.decode(before), why or refused.message) from None
     uid = obj["metadata"].get("uid")
     if uid != live["metadata"]["uid"]:
-        why = f"Invalid value: {gotext.quoted(uid or '')}: field is immutable"
+        why = f"Invalid value: {_quoted(uid or '')}: field is immutable"
         cause = Cause("FieldValueInvalid", why, "metadata.uid")
         raise validation.refuse(call.kind, call.target.name, [cause])
     _check_place(call, obj["metadata"])
@@ -294,11 +294,16 @@ def patched(call: Call, live: Object, sort: str) -> Object:
 def _spoiled(obj: Any, why: str) -> RequestRefused:
     """422: what the patch makes is no object of the kind."""
     shown = msgspec.json.encode(_sorted_head(obj)).decode()
-    wrong = f"Invalid value: {gotext.quoted(shown)}: {why}"
+    wrong = f"Invalid value: {_quoted(shown)}: {why}"
     return RequestRefused(
         422, "Invalid", f'  "" is invalid: patch: {wrong}', {},
         [Cause("FieldValueInvalid", wrong, "patch")],
     )  # fmt: skip
+
+
+def _quoted(text: str) -> str:
+    """As %q, for what is ASCII."""
+    return msgspec.json.encode(text).decode()
 
 
 def _sorted_head(obj: Any) -> Any:
