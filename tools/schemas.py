@@ -38,6 +38,7 @@ GROUPS = (
     "apis/apiextensions.k8s.io/v1", "apis/coordination.k8s.io/v1", "apis/discovery.k8s.io/v1",
     "apis/authentication.k8s.io/v1", "apis/authorization.k8s.io/v1",
 )  # fmt: skip
+OLD = "io.k8s.api.extensions.v1beta1"
 CORE, META = "io.k8s.api.core.v1", "io.k8s.apimachinery.pkg.apis.meta.v1"
 SERVED = {
     CORE: "ConfigMap Endpoints Event Namespace Node Pod Secret ServiceAccount Service Binding",
@@ -101,7 +102,11 @@ def make(published: Schemas, crd: dict[str, Any]) -> bytes:
         collect(name, published, chosen)
     chosen |= old_versions(chosen)
     chosen |= clusters(crd)
-    whole = {"schemas": chosen, "structs": gofields.read(chosen, VERSION)}
+    structs = gofields.read(chosen, VERSION)
+    for kind in ("DaemonSet", "Deployment", "ReplicaSet", "Ingress"):
+        group = "networking" if kind == "Ingress" else "apps"
+        structs[f"{OLD}.{kind}"] = structs[f"io.k8s.api.{group}.v1.{kind}"]
+    whole = {"schemas": chosen, "structs": structs}
     packed = msgspec.msgpack.encode(whole, order="sorted")
     return gzip.compress(packed, 9, mtime=0)
 
@@ -144,17 +149,16 @@ def references(schema: Any) -> Iterator[str]:
 
 def old_versions(known: Schemas) -> Schemas:
     """extensions/v1beta1: workloads as in apps/v1, and Ingress as it was."""
-    package = "io.k8s.api.extensions.v1beta1"
     names = {"IntOrString": f"{REF}io.k8s.apimachinery.pkg.util.intstr.IntOrString"}
     own = yaml.safe_load(INGRESS)
-    names |= {name: f"{REF}{package}.{name}" for name in own}
-    made = {f"{package}.{name}": renamed(schema, names) for name, schema in own.items()}
+    names |= {name: f"{REF}{OLD}.{name}" for name in own}
+    made = {f"{OLD}.{name}": renamed(schema, names) for name, schema in own.items()}
     for kind in ("DaemonSet", "Deployment", "ReplicaSet", "Ingress"):
         group = "networking" if kind == "Ingress" else "apps"
         whole = json.loads(json.dumps(known[f"io.k8s.api.{group}.v1.{kind}"]))
         if kind == "Ingress":
-            whole["properties"]["spec"] = {"$ref": f"{REF}{package}.IngressSpec"}
-        made |= with_list(package, "extensions", kind, whole)
+            whole["properties"]["spec"] = {"$ref": f"{REF}{OLD}.IngressSpec"}
+        made |= with_list(OLD, "extensions", kind, whole)
     return made
 
 

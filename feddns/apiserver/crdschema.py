@@ -183,7 +183,7 @@ def _alternatives(type: Type, value: Any, path: str, found: Problems) -> None:
         tried = [_try(part, value, path) for part in rules["anyOf"]]
         if all(tried):
             found.invalid(_NOWHERE, "", f'"{path}" must validate at least one schema (anyOf)')
-            found += min(tried, key=lambda wrong: len(wrong))
+            found += sorted(tried, key=len)[0]
     if "oneOf" in rules:
         tried = [_try(part, value, path) for part in rules["oneOf"]]
         good = sum(not one for one in tried)

@@ -204,7 +204,7 @@ def _value(type: Type, value: Any, path: str, name: str, owner: Type, unknown: l
 def _is_leaf(type: Type, value: Any) -> bool:
     if value.__class__ not in _CLASSES[type.shape]:
         return False
-    return type.format != "int32" or bool(-_INT32 <= value < _INT32)
+    return type.format != "int32" or -_INT32 <= int(value) < _INT32
 
 
 def _list(
