@@ -37,7 +37,7 @@ _CLASSES: dict[str, tuple[type, ...]] = {
 _GO_LEAVES = {"string": "string", "integer": "int64", "number": "float64", "boolean": "bool"}
 _WORDS = {str: "string", bool: "bool", int: "number", float: "number", list: "array",
           dict: "object"}  # fmt: skip
-_INT32 = 2**31
+_INT32 = range(-(2**31), 2**31)
 
 
 class _NotDecoded(ValueError):
@@ -204,7 +204,7 @@ def _value(type: Type, value: Any, path: str, name: str, owner: Type, unknown: l
 def _is_leaf(type: Type, value: Any) -> bool:
     if value.__class__ not in _CLASSES[type.shape]:
         return False
-    return type.format != "int32" or -_INT32 <= int(value) < _INT32
+    return type.format != "int32" or value in _INT32
 
 
 def _list(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from feddns.apiserver.tables.cells import NONE, UNKNOWN, age, columns, created
+from feddns.apiserver.tables.cells import NONE, UNKNOWN, Column, age, columns, created
 
 Object = dict[str, Any]
 
@@ -105,8 +105,14 @@ def _source(obj: Object) -> str:
     return f"{component}, {instance}" if instance else component
 
 
-_EVENT = columns("Last Seen,Type,Reason,Object,Subobject,Source,Message,First Seen,Count,Name")
 _WIDE_OF_EVENT = ("Subobject", "Source", "First Seen", "Count", "Name")
+_EVENT = tuple(
+    Column(name, format="name" if name == "Name" else "", priority=int(name in _WIDE_OF_EVENT))
+    for name in (
+        "Last Seen", "Type", "Reason", "Object", "Subobject", "Source", "Message", "First Seen",
+        "Count", "Name",
+    )
+)  # fmt: skip
 
 TABLES = {
     "ConfigMap": (columns("Name,Data,Age"), _config_map),
@@ -121,14 +127,5 @@ TABLES = {
         ),
         _node,
     ),
-    "Event": (
-        tuple(
-            one._replace(
-                priority=int(one.name in _WIDE_OF_EVENT),
-                format="name" if one.name == "Name" else "",
-            )
-            for one in _EVENT
-        ),
-        _event,
-    ),
+    "Event": (_EVENT, _event),
 }

@@ -76,11 +76,8 @@ def _job(obj: Object, now: datetime) -> list[Any]:
 
 
 def _state(obj: Object) -> str:
-    held = {
-        one["type"]
-        for one in obj.get("status", {}).get("conditions", ())
-        if one["status"] == "True"
-    }
+    conditions = obj.get("status", {}).get("conditions", ())
+    held = {one["type"] for one in conditions if one["status"] == "True"}
     ended = next((state for state in _STATES[:2] if state in held), "")
     if not ended and "deletionTimestamp" in obj["metadata"]:
         return "Terminating"
