@@ -172,7 +172,7 @@ def surplus(row: Propagated, wanted: Json, copy: Json) -> Body | None:
     patch: Body = {}
     for path in row.exact:
         should, there = _at(wanted, path), _at(copy, path)
-        if isinstance(there, Mapping):
+        if isinstance(there, dict):
             extra: Any = {name: None for name in there if name not in (should or {})}
         else:
             ours = {_port_key(port) for port in should or ()}
@@ -185,12 +185,16 @@ def surplus(row: Propagated, wanted: Json, copy: Json) -> Body | None:
 
 def _has(wanted: Any, found: Any) -> bool:
     """Whether all of `wanted` is in `found`; lists have no more than they should."""
-    if isinstance(wanted, Mapping):
+    if isinstance(wanted, dict):
         if found is None:
             return not wanted
-        return isinstance(found, Mapping) and all(
-            _has(value, found.get(name)) for name, value in wanted.items()
-        )
+        if not isinstance(found, dict):
+            return False
+        for name, value in wanted.items():  # no generator: every copy goes through here
+            there = found.get(name)
+            if value != there and not _has(value, there):
+                return False
+        return True
     if isinstance(wanted, list):
         there = found or []
         return len(wanted) == len(there) and all(map(_has, wanted, there))
@@ -199,7 +203,7 @@ def _has(wanted: Any, found: Any) -> bool:
 
 def _seen_through(wanted: Any, found: Any) -> Any:
     """`found`, reduced to where `wanted` has something; lists of another length whole."""
-    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
+    if isinstance(wanted, dict) and isinstance(found, dict):
         return {name: _seen_through(value, found.get(name)) for name, value in wanted.items()}
     if isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
         return [_seen_through(*pair) for pair in zip(wanted, found, strict=True)]
@@ -215,7 +219,7 @@ def _digest(value: Any) -> str:
 
 
 def _without_nulls(value: Any) -> Any:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {name: _without_nulls(one) for name, one in value.items() if one is not None}
     if isinstance(value, list):
         return [_without_nulls(one) for one in value]
@@ -228,9 +232,9 @@ def _merged(target: Json, patch: Json, *, deletes: bool = True) -> Body:
     for name, value in patch.items():
         if value is None and deletes:
             result.pop(name, None)
-        elif isinstance(value, Mapping):
+        elif isinstance(value, dict):
             before = result.get(name)
-            below = before if isinstance(before, Mapping) else {}
+            below = before if isinstance(before, dict) else {}
             result[name] = _merged(below, value, deletes=deletes)
         else:
             result[name] = value

@@ -2,6 +2,8 @@
 
     federated object             then
     left alone (`kinds`)         nothing
+    the memory of orphans is     nothing yet
+    not read (`deletion`)
     gone                         `deletion.collect`: what is owed to members that return
     being deleted                `namespaces` for a Namespace that is held, then `deletion`
     there                        our finalizer first, then each member:
@@ -61,6 +63,8 @@ from feddns.errors import ObjectRefused
 
 LOOK_AGAIN = 60.0
 """Seconds until a member is asked again whether a name is free."""
+LOOK_FOR_MEMORY = 1.0
+"""Seconds; only while the controllers start."""
 LOOK_FOR_NAMESPACE = 5.0
 """Seconds; its coming is told, this is for when it is not."""
 
@@ -97,6 +101,8 @@ def reconcile(key: Key, world: World) -> Plan:
     federated = world.federated(key)
     if kinds.is_left_alone(key, federated, world.system_namespace):
         return Plan()
+    if not world.whole(kinds.CONFIGMAPS):
+        return Plan(again=LOOK_FOR_MEMORY)
     if federated is None:
         return deletion.collect(key, world)
     said = conditions.parse(_annotation(federated, conditions.STATUS))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from controllers import copies, deletion
-from controllers.kinds import CONFIGMAPS
+from controllers import copies, deletion, propagation
+from controllers.kinds import CONFIGMAPS, SERVICES
 from controllers.world import Delete, Key, Patch, Plan, Trouble
 from tests.controllers import fake as a
 from tests.controllers.fake import Federation, annotation
@@ -209,10 +209,17 @@ def test_a_memory_that_somebody_broke_is_passed_over() -> None:
     assert not deletion.is_remembered(key, "eu", fed)
 
 
-def test_nothing_is_collected_before_the_federation_was_read_whole() -> None:
+def test_nothing_is_done_before_the_memory_was_read() -> None:
     fed, key = with_copies()
     fed.api = a.Api("empty")
     fed.unlisted = {CONFIGMAPS}
+    assert fed.plan(key) == Plan(again=propagation.LOOK_FOR_MEMORY)
+
+
+def test_nothing_is_collected_before_the_federation_was_read_whole() -> None:
+    fed, key = with_copies(a.service("shop/web"))
+    fed.api = a.Api("empty")
+    fed.unlisted = {SERVICES}
     assert fed.plan(key) == Plan()
     fed.unlisted = set()
     assert {one.cluster for one in fed.plan(key).operations} == {"us", "eu"}
