@@ -148,12 +148,13 @@ def _label(labels: Mapping[str, str], spellings: Iterable[str]) -> str:
 
 
 def status(health: Health, where: Places, version: str) -> dict[str, Any]:
-    """The `status` of the Cluster."""
-    written: dict[str, Any] = {"conditions": conditions(health)}
-    written["zones"] = list(where.zones)
-    written["region"] = where.region
-    written["version"] = version
-    return written
+    """The `status` of the Cluster, as a merge patch: what is not known is not there."""
+    return {
+        "conditions": conditions(health),
+        "zones": list(where.zones) or None,
+        "region": where.region or None,
+        "version": version or None,
+    }
 
 
 def conditions(health: Health) -> list[dict[str, str]]:

@@ -129,6 +129,8 @@ class Engine:
     def lead(self) -> None:
         """Begin to do what is to be done."""
         self.is_leading = True
+        if self.executor is not None:
+            self.executor.is_open = True
         self.look_at_all()
 
     def follow(self) -> None:
@@ -136,6 +138,7 @@ class Engine:
         self.is_leading = False
         self.pump.queue.clear()
         if self.executor is not None:
+            self.executor.is_open = False
             for cluster in self.executor.lanes:
                 self.executor.clear(cluster)
 
@@ -148,9 +151,9 @@ class Engine:
         began = asyncio.get_running_loop().time()
         world.now = time.time()
         world.expire(key, world.now - FORGET_AFTER)
-        plan = self._reconcilers[key.resource](key, world)
         if self.health is not None and key.resource == SERVICE:
-            self.health.follow(key)
+            self.health.follow(key)  # what is not probed any more has no say in what follows
+        plan = self._reconcilers[key.resource](key, world)
         counts.reconciling.add(asyncio.get_running_loop().time() - began)
         counts.reconciled[key.resource.kind] += 1
         return await self.executor.do(key, plan)

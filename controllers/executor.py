@@ -103,6 +103,8 @@ class Executor:
 
     def __init__(self, world: Caches, federation: Place, recorder: Recorder, hooks: Hooks) -> None:
         self.counts = Counts()
+        self.is_open = True
+        """Whether operations are taken: another may lead by now."""
         self.lanes: dict[str, Lane] = {}
         self._world, self._federation, self._recorder = world, federation, recorder
         self._look, self._finished = hooks
@@ -147,7 +149,7 @@ class Executor:
             return outcome
         for told in plan.told:
             self._recorder.tell(told, self._world.federated(told.key), self._world.now)
-        operations = {one.cluster: one for one in plan.operations}
+        operations = {one.cluster: one for one in plan.operations if self.is_open}
         for cluster, lane in self.lanes.items():
             operation = operations.get(cluster)
             if operation is None:

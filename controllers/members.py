@@ -50,6 +50,7 @@ log = logging.getLogger("feddns.controllers")
 
 _VERSION_EVERY = 30
 """Probes after which the version is asked again."""
+_TRY_AGAIN = 5.0
 
 
 class Hooks(NamedTuple):
@@ -137,14 +138,25 @@ class Members:
         if is_new or way != member.way:
             member.way = way
             self._disconnect(member)
-            member.task = asyncio.get_running_loop().create_task(self._run(member))
-            self._tasks.add(member.task)
-            member.task.add_done_callback(self._ended)
+            self._connect(member)
+
+    def _connect(self, member: Connected) -> None:
+        member.task = asyncio.get_running_loop().create_task(self._run(member))
+        self._tasks.add(member.task)
+        member.task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a member is followed no more", exc_info=error)
+            log.error("a member cannot be followed; it is tried again", exc_info=error)
+            loop = asyncio.get_running_loop()
+            loop.call_later(_TRY_AGAIN, self._begin_again, task)
+
+    def _begin_again(self, task: asyncio.Task[None]) -> None:
+        for member in self.members.values():
+            if member.task is task:
+                self._disconnect(member)
+                self._connect(member)
 
     def _forget(self, name: str) -> None:
         member = self.members.pop(name, None)
@@ -273,13 +285,17 @@ class Members:
         if api is None:
             return Probe(Found.UNKNOWN, member.way.trouble)
         probe = read_probe(await api.get("/healthz"))
-        if probe.result is Found.GOOD:
+        if probe.result is not Found.GOOD:
+            return probe
+        try:
             if member.probes % _VERSION_EVERY == 0 or not member.health.is_ready:
                 version = await api.get("/version")
                 if version.is_good:
                     member.version = str(version.object.get("gitVersion", ""))
             await self._identify(member, api)
-            member.probes += 1
+        except (msgspec.DecodeError, LookupError, TypeError, AttributeError) as error:
+            return Probe(Found.ODD, f"what answers there is no Kubernetes API ({error!r})")
+        member.probes += 1
         return probe
 
     async def _identify(self, member: Connected, api: Api) -> None:

@@ -76,6 +76,7 @@ class Follower(Generic[T]):
     def list_again(self) -> None:
         """Read everything anew, soon."""
         self.informer.list_again(asyncio.get_running_loop().time())
+        self.informer.cut = self._connection.is_asking
         self._connection.close("everything is listed again")
         self._wakened.set()
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import socket
+import time
 import urllib.request
 from typing import Any
 
@@ -218,3 +222,82 @@ def test_metrics_and_health(real: Federation) -> None:
     assert f"feddns_controllers_{done}1.0" in text
     with pytest.raises(OSError, match="refused"):
         page("healthz")
+
+
+# --- shards --------------------------------------------------------------------------------------
+
+
+def slice_of(name: str, address: str, *, ready: bool) -> dict[str, Any]:
+    endpoint = {"addresses": [address], "conditions": {"ready": ready}}
+    return {
+        "metadata": {"name": name, "labels": {"kubernetes.io/service-name": name}},
+        "addressType": "IPv4", "endpoints": [endpoint], "ports": [{"name": "http", "port": 80}],
+    }  # fmt: skip
+
+
+class Shards:
+    """A federated Service `web` with a shard in each member, whose endpoints the test sets."""
+
+    def __init__(self, real: Federation, addresses: dict[str, str]) -> None:
+        self.real, self.namespace = real, real.namespace()
+        spec = {"type": "LoadBalancer", "selector": {"app": "web"}, "ports": [{"port": 80}]}
+        real.create(self.namespace, "services", "web", spec=spec)
+        for member, address in addresses.items():
+            real.until(lambda m=member: real.found(m, f"{self.namespace}/services/web"), member)
+            real.members[member].set_load_balancer(self.namespace, "web", address)
+            path = f"/apis/discovery.k8s.io/v1/namespaces/{self.namespace}/endpointslices"
+            real.members[member].request("POST", path, slice_of("web", "10.0.0.1", ready=True))
+
+    def set(self, member: str, *, ready: bool) -> None:
+        one = f"/apis/discovery.k8s.io/v1/namespaces/{self.namespace}/endpointslices/web"
+        change = {"endpoints": slice_of("web", "10.0.0.1", ready=ready)["endpoints"]}
+        self.real.members[member].patch(one, change)
+
+    def said(self) -> dict[str, Any]:
+        """The annotation: by cluster, its addresses."""
+        path = f"/api/v1/namespaces/{self.namespace}/services/web"
+        found = self.real.api.request("GET", path)["metadata"].get("annotations", {})
+        items = json.loads(found.get("federation.kubernetes.io/service-ingresses", "{}"))
+        return {
+            one["cluster"]: [item["ip"] for item in one["items"] or ()]
+            for one in items.get("items", ())
+        }
+
+
+def test_an_endpoint_that_goes_is_told_at_once(real: Federation) -> None:
+    with real.controllers("shards"):
+        real.register("us")
+        real.register("eu")
+        shards = Shards(real, {"us": "192.0.2.1", "eu": "192.0.2.2"})
+        both = {"us": ["192.0.2.1"], "eu": ["192.0.2.2"]}
+        real.until(lambda: shards.said() == both, "both are known")
+        shards.set("us", ready=False)
+        took = real.until(lambda: shards.said() == {**both, "us": []}, "one is gone")
+        assert took < 1.0
+        shards.set("us", ready=True)
+        real.until(lambda: shards.said() == both, "and back")
+
+
+def test_a_dead_cluster_goes_out_of_sight_when_its_data_plane_is_dead_too(
+    real: Federation,
+) -> None:
+    proxy = real.members["eu"].proxy()
+    with real.controllers("planes"):
+        real.register("us")
+        real.register("eu", url=proxy.url)
+        address = loopback()
+        shards = Shards(real, {"us": "192.0.2.1", "eu": address})
+        both = {"us": ["192.0.2.1"], "eu": [address]}
+        real.until(lambda: shards.said() == both, "both are known")
+        server = socket.create_server((address, 80)) if os.geteuid() == 0 else None
+        if server is None:
+            pytest.skip("port 80 is root's")
+        with server:
+            proxy.refuse()
+            real.until(lambda: not real.is_ready("eu"), "its control plane is lost")
+            time.sleep(3.0)
+            assert shards.said() == both, "it still answers"
+        took = real.until(lambda: shards.said() == {**both, "eu": []}, "and now no more", 40.0)
+        assert took < 40.0
+        proxy.accept()
+        real.until(lambda: shards.said() == both, "it is back")
