@@ -14,6 +14,7 @@ from controllers.kinds import Propagated
 from controllers.world import Apply, Delete, Json, Member, Patch, Plan, Trouble, World
 from tests.controllers import fake as a
 from tests.controllers.fake import Federation, annotation, key_of
+from tests.realcluster import RealCluster
 
 EUROPE = '[{"key": "location", "operator": "=", "values": ["europe"]}]'
 
@@ -430,6 +431,46 @@ def test_a_scheduled_kind_needs_no_change_of_the_engine(monkeypatch: pytest.Monk
     assert {name: one and one["data"] for name, one in found.items()} == {
         "us": {"a": "1", "n": "us"}, "eu": {"a": "1", "n": "eu"}, "asia": None,
     }  # fmt: skip
+
+
+# --- a real API server ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "given_", [a.service("status/x"), a.daemon_set("status/x")], ids=["Service", "DaemonSet"]
+)
+def test_a_real_server_takes_the_writes_and_then_there_are_none(
+    cluster: RealCluster, given_: a.Object
+) -> None:
+    """A conflict in one member, a load balancer in the other."""
+    cluster.put({"kind": "Namespace", "metadata": {"name": "status"}})
+    fed = Federation("us", "eu")
+    key = key_of(given_)
+    theirs = copying.deepcopy(given_)
+    theirs["metadata"]["labels"] = {copies.LABEL: "another"}
+    fed.register("eu").api.create(theirs)
+    fed.create(a.namespace("status"))
+    if given_["kind"] == "DaemonSet":
+        container = {"name": "x", "image": "registry.example.com/x:1"}
+        given_["spec"]["template"]["spec"] = {"containers": [container]}
+    cluster.apply([given_])
+    path = key.resource.path("status", "x")
+    fed.api.objects[key] = cluster.request("GET", path)
+    fed.settle()
+    if given_["kind"] == "Service":
+        fed.balance("us", key, "198.51.100.1")
+        fed.endpoints("us", key, 1)
+    fed.api.objects[key] = cluster.request("GET", path)
+    plan = fed.plan(key)
+    assert [one.subresource for one in plan.writes] == ["", "status"]
+    for write in plan.writes:
+        where = key.resource.path("status", "x", write.subresource)
+        merge = "application/merge-patch+json"
+        fed.api.objects[key] = cluster.request("PATCH", where, write.body, content_type=merge)
+    assert fed.plan(key).is_empty
+    printed = cluster.kubectl("wait", "--for=condition=Conflict", "-n", "status",
+                              f"{key.resource.plural}/x", "--timeout=5s")  # fmt: skip
+    assert "condition met" in printed
 
 
 # --- words ---------------------------------------------------------------------------------------

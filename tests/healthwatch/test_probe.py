@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -118,3 +121,33 @@ def test_a_service_without_tcp_is_not_probed() -> None:
     ports = [{"port": 53, "protocol": "UDP"}]
     assert probe.targets(found, {"spec": {"ports": ports}}, [{"ip": "192.0.2.1"}]) == []
     assert probe.targets(found, {}, [{"ip": "192.0.2.1"}]) == []
+
+
+DOCS = (Path(__file__).parents[2] / "docs/health.md").read_text()
+
+
+def test_the_documented_forms_parse() -> None:
+    table = DOCS.partition("| annotation | every address")[2].partition("\n\n")[0]
+    forms = re.findall(r"`([^`]+)`", "".join(line.split("|")[1] for line in table.splitlines()[2:]))
+    assert len(forms) == 6
+    for form in forms:
+        form = form.replace("HOST", "a.example.com").replace("PORT", "80").replace("PATH", "x")
+        probe.parse(form)
+    example = re.search(r"federation.feddns.dev/probe: (.*)", DOCS)
+    assert example is not None
+    assert probe.parse(example[1]) == Probe(
+        "https", "shop.example.com", path="/healthz", every=5.0, least=204, most=204
+    )
+
+
+def test_the_documented_defaults_and_limits_are_those() -> None:
+    rows = re.findall(r"(?m)^\| `(\w+)=.*?` \| `(.*?)` \| `(\w+)` (?:…|, )?.*?`(\w+)` \|", DOCS)
+    assert [row[0] for row in rows] == ["every", "timeout", "rise", "fall", "expect"]
+    for name, default, least, most in rows[:4]:
+        assert probe.parse(f"tcp every=300s {name}={most}") is not None
+        small = "every=1s timeout=100ms" if name in ("every", "timeout") else ""
+        assert probe.parse(f"tcp {small} {name}={least}") is not None
+        assert probe.parse(f"tcp {name}={default}") == Probe()
+    for line in DOCS.splitlines():
+        for word in re.findall(r"`(expect=\S+|verify=\S+)`", line):
+            assert probe.parse(f"https:/// {word}") is not None
