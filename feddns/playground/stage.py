@@ -40,6 +40,21 @@ _POLL = 0.02
 _METRICS = 9153
 _MONITOR = "1s"
 _FEDERATION_NAME = "federation"
+_NGINX = """\
+apiVersion: v1
+kind: Service
+metadata:
+  name: nginx
+  labels:
+    run: nginx
+spec:
+  type: LoadBalancer
+  selector:
+    run: nginx
+  ports:
+  - name: http
+    port: 80
+"""
 
 
 class Stage:
@@ -51,7 +66,7 @@ class Stage:
         self.folder = folder
         self.faults: tuple[Fault, ...] = ()
         self.dns_port = 53 if _may_listen(plan.api, 53) else 5353
-        self._web_offset = 0 if _may_listen(plan.api, 80) else 8000
+        self.web_offset = 0 if _may_listen(plan.api, 80) else 8000
         self._keep = keep
         self._servers: dict[str, Server] = {}
         self.members: dict[str, Member] = {}
@@ -65,6 +80,11 @@ class Stage:
         return self.folder / "kubeconfig"
 
     @property
+    def manifest(self) -> Path:
+        """A federated Service to begin with."""
+        return self.folder / "nginx.yaml"
+
+    @property
     def federation(self) -> Server:
         return self._servers[""]
 
@@ -76,6 +96,7 @@ class Stage:
         logs.mkdir(parents=True, exist_ok=True)
         await self._start_apis()
         self._write_kubeconfig()
+        self.manifest.write_text(_NGINX)
         for cluster in self.layout.clusters:
             self._start_member(cluster)
         self._register()
@@ -139,7 +160,7 @@ class Stage:
         self.kubeconfig.write_text(json.dumps(whole, indent=2) + "\n")
 
     def _start_member(self, cluster: Cluster) -> None:
-        api, web = self._servers[cluster.name], Web(self._web_offset)
+        api, web = self._servers[cluster.name], Web(self.web_offset)
         member = Member(cluster, self._ask(api), api.api.context.store, web)
         self._webs.append(web)
         self.members[cluster.name] = member
@@ -205,7 +226,7 @@ class Stage:
                 "serve", "--kubeconfig", str(self.kubeconfig), "--context", cluster.name,
                 *federation, *name, "--cluster-name", cluster.name,
                 "--listen", f"{cluster.dns}:{self.dns_port}",
-                "--metrics", f"{cluster.dns}:{_METRICS}", "--processes", "0",
+                "--metrics", f"{cluster.dns}:{_METRICS}", "--processes", "0", "--lame-duck", "0",
             ], logs)  # fmt: skip
 
     def _all_children(self) -> list[Child]:
