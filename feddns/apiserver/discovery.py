@@ -34,6 +34,8 @@ VERSION = {
 def answer(path: str, accept: str, registry: Registry) -> tuple[str, bytes] | None:
     """The content type and the body; None where there is nothing at this path."""
     path = path.rstrip("/")
+    if path == "/openapi/v2" and openapi.PROTOBUF in accept.replace("@", "."):
+        return openapi.PROTOBUF, openapi.EMPTY
     aggregated = path in ("/api", "/apis") and _wants_aggregated(accept)
     key = f"{path} aggregated" if aggregated else path
     body = registry.memo.get(key)

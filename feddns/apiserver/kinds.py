@@ -274,20 +274,21 @@ def _virtual() -> Iterator[Kind]:
 
 
 def _old() -> Iterator[Kind]:
-    """The versions that guides of their time use.  Last, so that no short name means them.
+    """The versions that guides of their time use; last, as kubectl takes the first it meets.
 
-    Without the category `all` and without deletecollection: who goes through everything should
-    meet each object once.
+    Without short names, of which kubectl would say that they may mean these too; without the
+    category `all` and without deletecollection, as who goes through everything should meet each
+    object once.
     """
     yield _cluster("federation")
-    for group, kind, plural, short in (
-        ("apps", "DaemonSet", "daemonsets", "ds"),
-        ("apps", "Deployment", "deployments", "deploy"),
-        ("networking.k8s.io", "Ingress", "ingresses", "ing"),
-        ("apps", "ReplicaSet", "replicasets", "rs"),
+    for group, kind, plural in (
+        ("apps", "DaemonSet", "daemonsets"),
+        ("apps", "Deployment", "deployments"),
+        ("networking.k8s.io", "Ingress", "ingresses"),
+        ("apps", "ReplicaSet", "replicasets"),
     ):
         yield _kind(
-            "extensions", "v1beta1", kind, plural=plural, short_names=(short,),
+            "extensions", "v1beta1", kind, plural=plural,
             storage=f"{group}/v1", definition=f"io.k8s.api.extensions.v1beta1.{kind}",
             verbs=_EACH,
             subresources=("status",),
@@ -296,7 +297,8 @@ def _old() -> Iterator[Kind]:
 
 def _cluster(group: str) -> Kind:
     return _kind(
-        group, "v1beta1", "Cluster", namespaced=False, short_names=("fcl",),
-        categories=("federation",) if group == CLUSTERS else (), subresources=("status",),
+        group, "v1beta1", "Cluster", namespaced=False, subresources=("status",),
+        short_names=("fcl",) if group == CLUSTERS else (),
+        categories=("federation",) if group == CLUSTERS else (),
         storage=f"{CLUSTERS}/v1beta1", definition=f"{reversed_name(group)}.v1beta1.Cluster",
     )  # fmt: skip

@@ -45,6 +45,12 @@ _QUERIES = {
 }  # fmt: skip
 _DONE = {"post": "create", "put": "replace", "get": "read", "deletecollection": "delete"}
 """How operationIds call the actions."""
+PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+EMPTY = b"\n\x032.0\x12\x12\n\nKubernetes\x12\x041.36"
+"""A Swagger document without a path, as gnostic's protobuf.
+
+kubectl asks for it when version 3 has not the kind, and finds there that nothing has it.
+"""
 
 Document = dict[str, Any]
 
