@@ -15,7 +15,7 @@ wrong, names only the clusters where it is, and is the same for every kind:
 
     {"error": "…", "clusters": {"eu": {"reason": "Conflict", "message": "…"}}}
 
-A member that is merely away is not in it: that is said once, by its Cluster, not by each object.
+A member that is merely away or busy is not in it: its Cluster says that, once for all objects.
 Kinds with `status.conditions` have the condition Conflict, too (decisions.md 20).
 
 Pure.  Called by the reconcilers and by `executor`.
@@ -35,6 +35,10 @@ STATUS = "federation.feddns.dev/status"
 CONFLICT = "Conflict"
 UNREACHABLE = "Unreachable"
 NAMESPACE_MISSING = "NamespaceMissing"
+PASSING = frozenset(
+    {UNREACHABLE, "ServerTimeout", "ServiceUnavailable", "Timeout", "TooManyRequests"}
+)
+"""Reasons that pass by themselves, and are no fault of the object: they are not in its note."""
 _MOST = 400
 """Characters of a message; an API may answer with a page."""
 

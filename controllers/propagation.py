@@ -91,8 +91,10 @@ class Case(NamedTuple):
 
     def tried(self, operation: Operation) -> Step:
         """The operation; with what went wrong before, until it goes well."""
-        cluster = operation.cluster
-        trouble = self.world.trouble(cluster, self.key) or self.said.clusters.get(cluster)
+        cluster, said = operation.cluster, self.said.clusters
+        trouble = self.world.trouble(cluster, self.key)
+        if trouble is None or trouble.reason in conditions.PASSING:
+            trouble = said.get(cluster)
         return Step(operation, trouble)
 
 

@@ -334,6 +334,17 @@ def test_what_a_member_refuses_is_in_the_note_and_the_others_go_on() -> None:
     assert note(fed, key) == {}
 
 
+@pytest.mark.parametrize("reason", sorted(conditions.PASSING))
+def test_a_member_that_is_busy_is_no_fault_of_the_object(reason: str) -> None:
+    fed = federation()
+    fed.places["eu"].api.refuses = lambda key: Trouble(reason, "") if key.name == "c" else None
+    key = fed.create(a.config_map("shop/c", a="1"))
+    fed.settle()
+    assert places(fed, key) == ["us"]
+    assert note(fed, key) == {}
+    assert not [one for one in fed.events if one.key == key]
+
+
 def test_the_note_outlives_the_controllers() -> None:
     fed = federation()
     fed.places["eu"].api.refuses = lambda key: (
