@@ -3,6 +3,7 @@
     --show real          what one server shows, instead of what differs
     --twice real         one server twice, in two processes: what differs then is chance
     --kubectl PATH       another kubectl than the newest of the machine
+    --slow SECONDS       name the steps that took longer
     --output FILE        the differences, one line each, beside what is printed
 
 The exit status is 1 when the servers disagree.
@@ -36,17 +37,27 @@ def main() -> int:
         )
         running = [stack.enter_context(kinds[name]()) for name in chosen]
         started = time.monotonic()
-        games = Games(scenarios, running, options.kubectl or kubectls.newest())
+        games = Games(running)
         stack.callback(games.close)
+        for scenario in scenarios:
+            games.begin(scenario, options.kubectl or kubectls.newest())
         found: list[Disagreement] = []
         used: set[Difference] = set()
         for scenario in scenarios:
             transcripts = games.transcripts(scenario.name)
             if options.show:
-                for step, shown in transcripts[0]:
+                for step, shown, _ in transcripts[0]:
                     print(f"{scenario.name}.txt:{step.line}: {step.title}\n{shown}")
             else:
                 found += comparing.disagreements(scenario.name, *transcripts, used)
+            for one in (
+                transcript for both in zip(*transcripts, strict=True) for transcript in both
+            ):
+                if one.seconds > options.slow:
+                    print(
+                        f"{one.seconds:.1f} s: {scenario.name}:{one.step.line} {one.step.title}",
+                        file=sys.stderr,
+                    )
         print(f"{time.monotonic() - started:.1f} s", file=sys.stderr)
     for one in found:
         print(f"{one}\n")
@@ -63,6 +74,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--show", choices=["real", "embedded"])
     parser.add_argument("--twice", choices=["real", "embedded"])
     parser.add_argument("--kubectl", type=Path)
+    parser.add_argument("--slow", type=float, default=float("inf"))
     parser.add_argument("--output", type=Path)
     return parser.parse_args()
 

@@ -6,7 +6,7 @@ Used by the tests and by `__main__`.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -36,16 +36,16 @@ class Disagreement(NamedTuple):
 class Games:
     """Scenarios being played against servers: the transcripts come as they are asked for."""
 
-    def __init__(
-        self, scenarios: Iterable[Scenario], servers: Sequence[Server], kubectl: Path
-    ) -> None:
+    def __init__(self, servers: Sequence[Server]) -> None:
+        self._servers = servers
         self._pool = ThreadPoolExecutor(AT_ONCE)
-        self._played: dict[str, list[Future[list[Played]]]] = {
-            scenario.name: [
-                self._pool.submit(playing.play, scenario, server, kubectl) for server in servers
-            ]
-            for scenario in scenarios
-        }
+        self._played: dict[str, list[Future[list[Played]]]] = {}
+
+    def begin(self, scenario: Scenario, kubectl: Path) -> None:
+        """Play the scenario with this kubectl, against each server, as soon as somebody is free."""
+        self._played[scenario.name] = [
+            self._pool.submit(playing.play, scenario, server, kubectl) for server in self._servers
+        ]
 
     def transcripts(self, name: str) -> list[list[Played]]:
         """What each server showed; waits until the scenario has been played."""
@@ -60,7 +60,7 @@ def disagreements(
 ) -> list[Disagreement]:
     """The steps of a scenario that the servers do not agree on."""
     found = []
-    for (step, first), (_, second) in zip(real, ours, strict=True):
+    for (step, first, _), (_, second, _) in zip(real, ours, strict=True):
         left = differences.remaining(
             f"{name}: {step.title}", first, second, differences.DIFFERENCES, used
         )

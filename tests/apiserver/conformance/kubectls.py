@@ -38,11 +38,18 @@ def newest() -> Path:
     return list(found().values())[-1]
 
 
-def _version(path: Path) -> tuple[int, int] | None:
-    """Major and minor, of a program that is a kubectl itself."""
+@functools.cache
+def full(path: Path) -> str:
+    """The whole version."""
     ran = subprocess.run(
         [path, "version", "--client", "-o", "json"], capture_output=True, text=True, check=False
     )
-    match = re.search(r'"gitVersion": "v(\d+)\.(\d+)([^"]*)"', ran.stdout)
-    chooses = match is not None and "dispatcher" in match[3]
-    return (int(match[1]), int(match[2])) if match and not chooses else None
+    found = re.search(r'"gitVersion": "v([^"]*)"', ran.stdout)
+    return found[1] if found else ""
+
+
+def _version(path: Path) -> tuple[int, int] | None:
+    """Major and minor, of a program that is a kubectl itself."""
+    major, minor, rest = [*full(path).split(".", 2), "", ""][:3]
+    chooses = "dispatcher" in rest
+    return (int(major), int(minor)) if minor and not chooses else None

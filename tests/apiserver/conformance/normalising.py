@@ -19,8 +19,9 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.MULTILINE), to)
     for pattern, to in (
         (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UID"),
+        (r'(\buid"?: "?|^UID  +)admin', r"\1UID"),
         (r'([rR]esource[- ]?[vV]ersion\\?"?[:=] *\\?"?)[1-9]\d*', r"\1N"),
-        (r"(Too large resource version: \d+, current: |ResourceVersion in record \()\d+", r"\1N"),
+        (r"(Too large resource version: \w+, current: |ResourceVersion in record \()\d+", r"\1N"),
         (r"too old resource version: \d+ \(\d+\)", "too old resource version: N (N)"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", "TIME"),
         (r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z]\w\w \d{4} \d\d:\d\d:\d\d [+]0000", "TIME"),

@@ -13,7 +13,9 @@ import json
 import os
 import string
 import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -41,6 +43,7 @@ class Played(NamedTuple):
 
     step: Step
     shown: str
+    seconds: float
 
 
 def play(scenario: Scenario, server: Server, kubectl: Path) -> list[Played]:
@@ -48,7 +51,7 @@ def play(scenario: Scenario, server: Server, kubectl: Path) -> list[Played]:
     with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
         player = _Player(scenario.name, server, kubectl, Path(folder))
         with player.python:
-            return [Played(step, normalise(player.play(step))) for step in scenario.steps]
+            return [player.timed(step) for step in scenario.steps]
 
 
 class _Player:
@@ -68,11 +71,17 @@ class _Player:
             "NS": name, "HOME": str(folder), "KUBECONFIG": str(config), "TZ": "UTC", "LANG": "C",
             "PATH": f"{programs}:{os.environ['PATH']}", "SERVER": server.url,
             "TOKEN": server.token, "TMPDIR": str(folder), "ROOT": str(ROOT), "GOGC": "400",
+            "PYTHON": sys.executable,
         }  # fmt: skip
         self._reply: Reply | None = None
         self._body: object = None
         self.python = clients.Clients(config, name)
         server.make_namespace(name)
+
+    def timed(self, step: Step) -> Played:
+        started = time.monotonic()
+        shown = normalise(self.play(step))
+        return Played(step, shown, time.monotonic() - started)
 
     def play(self, step: Step) -> str:
         ways: dict[str, Callable[[Step], str]] = {

@@ -27,7 +27,7 @@ from tests.apiserver.conformance.steps import Request
 PATIENCE = 15.0
 _SHOWN = (
     "Content-Type", "Allow", "Location", "Retry-After", "Warning", "Cache-Control", "Vary",
-    "WWW-Authenticate", "X-Content-Type-Options",
+    "WWW-Authenticate",
 )  # fmt: skip
 
 
