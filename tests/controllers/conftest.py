@@ -1,4 +1,6 @@
-"""A federation and two members of real API servers for all tests of this room; see `running`."""
+"""APIs for the tests of this room: a federation and two members of real API servers (`running`),
+and one API of either kind.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests import clusters
+from tests.clusterapi import Api
+from tests.controllers import embedded
 from tests.controllers.running import Federation
 
 
@@ -27,3 +31,17 @@ def real(request: pytest.FixtureRequest) -> Iterator[Federation]:
         clusters.show_logs(request, running.api, *running.members.values())
     finally:
         running.clear()
+
+
+@pytest.fixture(scope="session")
+def _embedded_api() -> Iterator[Api]:
+    with embedded.running() as api:
+        yield api
+
+
+@pytest.fixture(params=["real", "embedded"])
+def either(request: pytest.FixtureRequest) -> Api:
+    """A kube-apiserver, and then the embedded API: the test asks one as the other."""
+    name = "cluster" if request.param == "real" else "_embedded_api"
+    api: Api = request.getfixturevalue(name)
+    return api

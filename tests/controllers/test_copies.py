@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from controllers import copies, kinds
 from controllers.kinds import CONFIGMAPS, DAEMONSETS, NAMESPACES, SECRETS, SERVICES
-from tests.clusterapi import path_of
+from tests.clusterapi import Api, path_of
 from tests.clusterprograms import ClusterFailed
 from tests.controllers import fake as a
-from tests.realcluster import RealCluster
 
 ROWS = {row.resource: row for row in kinds.TABLE}
 HTTP = {"name": "http", "port": 80, "protocol": "TCP", "targetPort": 8080}
@@ -297,10 +296,10 @@ def test_the_mark_does_not_depend_on_an_order(names: list[str]) -> None:
 # --- a real API server ----------------------------------------------------------------------------
 
 
-def apply(cluster: RealCluster, wanted: a.Object) -> dict[str, Any]:
+def apply(either: Api, wanted: a.Object) -> dict[str, Any]:
     resource, metadata = a.key_of(wanted).resource, wanted["metadata"]
     path = resource.path(metadata.get("namespace", ""), metadata["name"])
-    return cluster.request(
+    return either.request(
         "PATCH", f"{path}?fieldManager=feddns&force=true", wanted,
         content_type="application/apply-patch+yaml",
     )  # fmt: skip
@@ -310,13 +309,13 @@ def node_ports(copy: a.Object) -> dict[str, int]:
     return {port["name"]: port["nodePort"] for port in copy["spec"]["ports"]}
 
 
-def test_a_real_server_keeps_node_ports_that_are_not_sent(cluster: RealCluster) -> None:
-    cluster.put({"kind": "Namespace", "metadata": {"name": "node-ports"}})
+def test_a_real_server_keeps_node_ports_that_are_not_sent(either: Api) -> None:
+    either.put({"kind": "Namespace", "metadata": {"name": "node-ports"}})
     place = "node-ports/web"
 
     def ports(*given_: a.Object) -> dict[str, int]:
         wanted = body(a.service(place, "LoadBalancer", *given_))
-        copy = apply(cluster, wanted)
+        copy = apply(either, wanted)
         assert copies.is_as_wanted(wanted, copy, "")
         return node_ports(copy)
 
@@ -328,18 +327,18 @@ def test_a_real_server_keeps_node_ports_that_are_not_sent(cluster: RealCluster) 
     assert ports(HTTPS, {**HTTP, "port": 8080}) == first
     renamed = ports(HTTPS, {**HTTP, "port": 8080, "name": "web"})
     assert renamed == {"https": first["https"], "web": first["http"]}
-    copy = apply(cluster, body(a.service(place, "ClusterIP", HTTPS)))
+    copy = apply(either, body(a.service(place, "ClusterIP", HTTPS)))
     assert "nodePort" not in copy["spec"]["ports"][0]
 
 
-def test_a_real_server_tells_what_a_user_set(cluster: RealCluster) -> None:
-    cluster.put({"kind": "Namespace", "metadata": {"name": "users"}})
-    cluster.apply([a.service("users/plain", "LoadBalancer", HTTP, HTTPS)])
-    cluster.apply([a.service("users/set", "NodePort", {**HTTP, "nodePort": 30123}, HTTPS)])
-    cluster.apply([a.service("users/headless", "ClusterIP", HTTP, clusterIP="None")])
+def test_a_real_server_tells_what_a_user_set(either: Api) -> None:
+    either.put({"kind": "Namespace", "metadata": {"name": "users"}})
+    either.apply([a.service("users/plain", "LoadBalancer", HTTP, HTTPS)])
+    either.apply([a.service("users/set", "NodePort", {**HTTP, "nodePort": 30123}, HTTPS)])
+    either.apply([a.service("users/headless", "ClusterIP", HTTP, clusterIP="None")])
     sent = {}
     for name in ("plain", "set", "headless"):
-        found = cluster.request("GET", f"{path_of('Service', 'users')}/{name}")
+        found = either.request("GET", f"{path_of('Service', 'users')}/{name}")
         sent[name] = spec(found)
         assert {"clusterIPs", "ipFamilies", "ipFamilyPolicy"} <= set(found["spec"])
         assert not {"clusterIPs", "ipFamilies", "ipFamilyPolicy"} & set(sent[name])
@@ -349,35 +348,35 @@ def test_a_real_server_tells_what_a_user_set(cluster: RealCluster) -> None:
     assert "clusterIP" not in sent["plain"]
 
 
-def test_a_real_server_refuses_what_cannot_change(cluster: RealCluster) -> None:
-    cluster.put({"kind": "Namespace", "metadata": {"name": "immutable"}})
+def test_a_real_server_refuses_what_cannot_change(either: Api) -> None:
+    either.put({"kind": "Namespace", "metadata": {"name": "immutable"}})
     fixed = {**a.config_map("immutable/c", a="1"), "immutable": True}
-    apply(cluster, body(fixed))
+    apply(either, body(fixed))
     with pytest.raises(ClusterFailed, match="field is immutable") as refusal:
-        apply(cluster, body({**fixed, "data": {"a": "2"}}))
+        apply(either, body({**fixed, "data": {"a": "2"}}))
     assert refusal.value.status == 422
-    apply(cluster, body(a.service("immutable/s", "ClusterIP", HTTP)))
+    apply(either, body(a.service("immutable/s", "ClusterIP", HTTP)))
     with pytest.raises(ClusterFailed, match="may not change once set"):
-        apply(cluster, body(a.service("immutable/s", "ClusterIP", HTTP, clusterIP="None")))
+        apply(either, body(a.service("immutable/s", "ClusterIP", HTTP, clusterIP="None")))
 
 
-def test_a_real_server_takes_away_and_unmarks(cluster: RealCluster) -> None:
-    cluster.put({"kind": "Namespace", "metadata": {"name": "surplus"}})
+def test_a_real_server_takes_away_and_unmarks(either: Api) -> None:
+    either.put({"kind": "Namespace", "metadata": {"name": "surplus"}})
     wanted = body(a.service("surplus/s", "NodePort", HTTP))
-    before = apply(cluster, wanted)
+    before = apply(either, wanted)
     path = f"{path_of('Service', 'surplus')}/s"
     theirs = {"name": "theirs", "port": 99, "protocol": "TCP"}
     strategic = "application/strategic-merge-patch+json"
     merge = "application/merge-patch+json"
-    changed = cluster.request("PATCH", path, {"spec": {"ports": [theirs]}}, content_type=strategic)
+    changed = either.request("PATCH", path, {"spec": {"ports": [theirs]}}, content_type=strategic)
     assert len(changed["spec"]["ports"]) == 2
     patch = copies.surplus(ROWS[SERVICES], wanted, changed)
     assert patch is not None
-    after = cluster.request("PATCH", path, patch, content_type=merge)
+    after = either.request("PATCH", path, patch, content_type=merge)
     assert node_ports(after) == node_ports(before)
-    left = cluster.request("PATCH", path, copies.unmarking(after), content_type=merge)
+    left = either.request("PATCH", path, copies.unmarking(after), content_type=merge)
     assert copies.owner(left) == ""
     assert "annotations" not in left["metadata"]
     with pytest.raises(ClusterFailed) as refusal:
-        cluster.request("PATCH", path, copies.unmarking(after), content_type=merge)
+        either.request("PATCH", path, copies.unmarking(after), content_type=merge)
     assert refusal.value.status == 409

@@ -7,10 +7,9 @@ import pytest
 from controllers import copies, deletion, namespaces
 from controllers.kinds import CONFIGMAPS, SERVICES
 from controllers.world import Plan
-from tests.clusterapi import path_of
+from tests.clusterapi import Api, path_of
 from tests.controllers import fake as a
 from tests.controllers.fake import Federation, key_of
-from tests.realcluster import RealCluster
 
 SHOP = key_of("Namespace shop")
 
@@ -129,26 +128,26 @@ def test_an_object_that_is_held_by_somebody_else_holds_the_namespace() -> None:
 
 
 @pytest.mark.parametrize("policy", ["Background", "Orphan", "Foreground"])
-def test_on_a_real_server_without_controllers(cluster: RealCluster, policy: str) -> None:
+def test_on_a_real_server_without_controllers(either: Api, policy: str) -> None:
     """The steps that the plans rely on: who holds what, and when it is gone."""
     fed = Federation()
     name = f"real-{policy.lower()}"
     path = path_of("Namespace", "") + f"/{name}"
-    cluster.put({"kind": "Namespace", "metadata": {"name": name}})
+    either.put({"kind": "Namespace", "metadata": {"name": name}})
     merge = "application/merge-patch+json"
     ours = {"metadata": {"finalizers": [deletion.FINALIZER]}}
-    cluster.request("PATCH", path, ours, content_type=merge)
-    cluster.request("DELETE", f"{path}?propagationPolicy={policy}")
-    found = cluster.request("GET", path)
+    either.request("PATCH", path, ours, content_type=merge)
+    either.request("DELETE", f"{path}?propagationPolicy={policy}")
+    found = either.request("GET", path)
     assert namespaces.is_filled(found)
     key = key_of(f"Namespace {name}")
     fed.api.objects[key] = found
     [write] = fed.plan(key).writes
-    found = cluster.request("PUT", f"{path}/finalize", write.body)
+    found = either.request("PUT", f"{path}/finalize", write.body)
     assert not namespaces.is_filled(found)
     fed.api.objects[key] = found
     [write] = fed.plan(key).writes
     assert write.resource_version == found["metadata"]["resourceVersion"]
-    cluster.request("PATCH", path, write.body, content_type=merge)
-    assert cluster.kubectl("get", "namespace", name, "--ignore-not-found") == ""
+    either.request("PATCH", path, write.body, content_type=merge)
+    assert either.kubectl("get", "namespace", name, "--ignore-not-found") == ""
     assert CONFIGMAPS.path(name) == path_of("ConfigMap", name)

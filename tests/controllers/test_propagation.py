@@ -12,9 +12,9 @@ import pytest
 from controllers import conditions, copies, deletion, kinds, propagation
 from controllers.kinds import Propagated
 from controllers.world import Apply, Delete, Json, Member, Patch, Plan, Trouble, World
+from tests.clusterapi import Api
 from tests.controllers import fake as a
 from tests.controllers.fake import Federation, annotation, key_of
-from tests.realcluster import RealCluster
 
 EUROPE = '[{"key": "location", "operator": "=", "values": ["europe"]}]'
 
@@ -125,6 +125,18 @@ def test_a_copy_waits_for_its_namespace() -> None:
     fed.create(a.namespace("shop"))
     fed.settle()
     assert places(fed, namespace) == places(fed, key) == ["us"]
+
+
+def test_a_copy_waits_for_a_namespace_that_is_ending_to_come_anew() -> None:
+    fed = federation("us")
+    api = fed.places["us"].api
+    api.patch(key_of("Namespace shop"), {"metadata": {"deletionTimestamp": "now"}})
+    key = fed.create(a.config_map("shop/c", a="1"))
+    fed.settle()
+    assert places(fed, key) == []
+    api.objects.clear()
+    fed.settle()
+    assert places(fed, key) == ["us"]
 
 
 def test_a_namespace_that_is_not_meant_to_be_there_is_named() -> None:
@@ -451,10 +463,10 @@ def test_a_scheduled_kind_needs_no_change_of_the_engine(monkeypatch: pytest.Monk
     "given_", [a.service("status/x"), a.daemon_set("status/x")], ids=["Service", "DaemonSet"]
 )
 def test_a_real_server_takes_the_writes_and_then_there_are_none(
-    cluster: RealCluster, given_: a.Object
+    either: Api, given_: a.Object
 ) -> None:
     """A conflict in one member, a load balancer in the other."""
-    cluster.put({"kind": "Namespace", "metadata": {"name": "status"}})
+    either.put({"kind": "Namespace", "metadata": {"name": "status"}})
     fed = Federation("us", "eu")
     key = key_of(given_)
     theirs = copying.deepcopy(given_)
@@ -464,22 +476,22 @@ def test_a_real_server_takes_the_writes_and_then_there_are_none(
     if given_["kind"] == "DaemonSet":
         container = {"name": "x", "image": "registry.example.com/x:1"}
         given_["spec"]["template"]["spec"] = {"containers": [container]}
-    cluster.apply([given_])
+    either.apply([given_])
     path = key.resource.path("status", "x")
-    fed.api.objects[key] = cluster.request("GET", path)
+    fed.api.objects[key] = either.request("GET", path)
     fed.settle()
     if given_["kind"] == "Service":
         fed.balance("us", key, "198.51.100.1")
         fed.endpoints("us", key, 1)
-    fed.api.objects[key] = cluster.request("GET", path)
+    fed.api.objects[key] = either.request("GET", path)
     plan = fed.plan(key)
     assert [one.subresource for one in plan.writes] == ["", "status"]
     for write in plan.writes:
         where = key.resource.path("status", "x", write.subresource)
         merge = "application/merge-patch+json"
-        fed.api.objects[key] = cluster.request("PATCH", where, write.body, content_type=merge)
+        fed.api.objects[key] = either.request("PATCH", where, write.body, content_type=merge)
     assert fed.plan(key).is_empty
-    printed = cluster.kubectl("wait", "--for=condition=Conflict", "-n", "status",
+    printed = either.kubectl("wait", "--for=condition=Conflict", "-n", "status",
                               f"{key.resource.plural}/x", "--timeout=5s")  # fmt: skip
     assert "condition met" in printed
 
