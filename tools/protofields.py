@@ -57,18 +57,27 @@ Message = dict[int, list[str]]
 
 
 def main() -> None:
+    made = read()
+    ASSET.write_bytes(gzip.compress(msgspec.msgpack.encode(made), mtime=0))
+    print(f"{len(made['messages'])} messages, {ASSET.stat().st_size} bytes")
+
+
+def is_possible() -> bool:
+    """Whether the sources are there."""
+    return all((MODULES / root).exists() for root in ROOTS.values())
+
+
+def read() -> dict[str, Any]:
+    """What the asset has."""
     found = {key: name for kind in kinds.BUILTIN().all() for key, name in _names(kind)} | MORE
     messages: dict[str, Message] = {}
     waiting = list(found.values())
     while waiting:
         name = waiting.pop()
-        if name in messages or name in _SCALARS:
-            continue
-        message = messages[name] = _package(name.rpartition(".")[0])[name]
-        waiting += [field[1] for field in message.values()]
-    made = {"kinds": dict(sorted(found.items())), "messages": dict(sorted(messages.items()))}
-    ASSET.write_bytes(gzip.compress(msgspec.msgpack.encode(made), mtime=0))
-    print(f"{len(messages)} messages, {ASSET.stat().st_size} bytes")
+        if name not in messages and name not in _SCALARS:
+            message = messages[name] = _package(name.rpartition(".")[0])[name]
+            waiting += [field[1] for field in message.values()]
+    return {"kinds": dict(sorted(found.items())), "messages": dict(sorted(messages.items()))}
 
 
 def _names(kind: kinds.Kind) -> list[tuple[str, str]]:

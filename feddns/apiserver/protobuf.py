@@ -89,6 +89,12 @@ def decode(body: bytes, kind: Kind | None = None) -> dict[str, Any]:
     return {"apiVersion": version, "kind": name, **made}
 
 
+def known() -> list[tuple[str, str]]:
+    """apiVersion and kind of every message that can be a body; DeleteOptions as of v1."""
+    keys = (key.rpartition(" ") for key in _fields().kinds)
+    return [(version or "v1", name) for version, _, name in keys]
+
+
 def _envelope(body: bytes, kind: Kind | None) -> tuple[str, str, bytes]:
     """apiVersion, kind, and the object's bytes."""
     if not body.startswith(MAGIC):
@@ -140,7 +146,19 @@ def _message(raw: bytes, name: str, depth: int) -> Any:
         field = fields.get(number)
         if field is not None:
             _put(made, field, wire, value, depth - 1)
-    return made
+    return _without_zeros(made) if name == _SCHEMA else made
+
+
+_MEANT = ("default", "example", "additionalProperties", "additionalItems")
+
+
+def _without_zeros(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema may stand where the types do not say so (items): `decoding` does not come there."""
+    return {
+        name: value
+        for name, value in schema.items()
+        if name in _MEANT or (value is not False and value != "")
+    }
 
 
 def _put(made: dict[str, Any], field: Field, wire: int, value: Any, depth: int) -> None:

@@ -226,7 +226,7 @@ def _refusal(status: dict[str, Any]) -> dict[str, Any]:
     message = status.get("message", "")
     return {
         "code": status.get("code"), "reason": status.get("reason", ""),
-        "message": sorted(message.split("\n")) if causes else message,
+        "message": sorted(message.split("\n")),  # Go's maps have no order
         "causes": sorted(json.dumps(cause, sort_keys=True) for cause in causes),
     }  # fmt: skip
 
