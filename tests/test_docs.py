@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,6 @@ from prometheus_client.registry import CollectorRegistry
 from feddns.inventory import InformerState, Inventory, Upstream
 from feddns.metrics import Asked, ServerCollector
 from feddns.resolver.counts import SIZE
-from tests.serving import endpoint, environment, free_port, loopback
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -62,17 +59,3 @@ def test_every_source_file_of_the_tree_is_in_the_architecture() -> None:
     for path in (ROOT / "feddns").rglob("*.py"):
         if path.stem not in ("__init__", "__main__", "options", "offline", "present", "search"):
             assert path.stem in tree, path
-
-
-def test_the_demo() -> None:
-    """The README's first command, without its virtual environment."""
-    address = loopback()
-    ran = subprocess.run(
-        [sys.executable, "-m", "feddns.demo", "--once", endpoint(address, free_port(address))],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False, env=environment(),
-    )  # fmt: skip
-    assert ran.returncode == 0, ran.stderr
-    data = re.findall(r"\tIN\tA\t(\S+)", ran.stdout)
-    assert data[:2] == ["10.63.250.98", "192.0.2.21"]
-    assert sorted(data[2:]) == ["198.51.100.45", "203.0.113.90"]
-    assert ran.stdout.rstrip().endswith(";; status: NOERROR, ANSWER: 0")

@@ -1,4 +1,4 @@
-"""What the documents promise, run: commands, the names, the examples, the demo.
+"""What the documents promise, run: commands, the names, the examples.
 
 `test_docs` holds pages against the tree; here they are held against what the program does.
 """
@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,14 +18,7 @@ from tests.serving import (
     EXAMPLES,
     ROOT,
     Serve,
-    endpoint,
-    environment,
     feddns,
-    free_port,
-    is_alive,
-    loopback,
-    processes_below,
-    until,
 )
 
 PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").glob("*.md")),
@@ -66,7 +57,7 @@ def test_every_flag_that_is_mentioned_exists(page: Path) -> None:
     known.update(f"--{row.flag}" for row in options.ROWS)
     for command in ("ask", "why", "check", "status"):
         known.update(re.findall(r"--[a-z][-a-z]+", run(command, "--help").out))
-    known.update({"--once"})  # of ./demo
+    known.update(re.findall(r"--[a-z][-a-z]+", run("playground", "--help").out))
     mentioned = set(re.findall(r"(?<![-\w])--[a-z][-a-z0-9]+", text))
     assert mentioned - known == set()
 
@@ -108,44 +99,6 @@ def test_the_commands_of_the_readme(serve: Serve) -> None:
         ended = run(*words)
         assert ended.status == 0, ended
         assert ended.out
-
-
-# --- demo ----------------------------------------------------------------------------------------
-
-
-def demo(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "feddns.demo", *arguments], stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, env=environment(), cwd=ROOT,
-    )  # fmt: skip
-
-
-def free_place() -> str:
-    address = loopback()
-    return endpoint(address, free_port(address))
-
-
-def test_the_demo_says_that_its_port_is_taken(serve: Serve) -> None:
-    server = serve({"a.yaml": "{}"})
-    with demo("--once", endpoint(server.address, server.port)) as running:
-        _, err = running.communicate(timeout=60)
-    assert running.returncode == 1
-    assert "something else does" in err
-    assert "Traceback" not in err
-
-
-def test_the_demo_takes_its_server_along() -> None:
-    with demo(free_place()) as running:
-        assert running.stdout is not None
-        for line in running.stdout:
-            if "Change a file" in line:
-                break
-        (server,) = processes_below(running.pid)
-        below = processes_below(server)
-        assert len(below) == 2
-        running.terminate()
-        running.communicate(timeout=30)
-    until(lambda: not any(map(is_alive, [server, *below])), "all have ended")
 
 
 # --- docs ----------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""docs/cluster.md, step by step on real API servers: each command as it stands, each output.
+"""docs/cluster.md on real API servers and docs/playground.md, step by step, each output.
 
 A block is run by what is behind its `sh`:
 
@@ -17,16 +17,19 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from tests.clusters import NewCluster
+from tests.realcluster import RealCluster
 from tests.serving import ROOT, environment, free_port, loopback, until
 
 PAGE = ROOT / "docs" / "cluster.md"
+PLAYGROUND = ROOT / "docs" / "playground.md"
+NETWORK = 150
+"""Of the playground of this test; the page has 10."""
 SOON = 20.0
 
 
@@ -60,26 +63,27 @@ def prints(output: str, expected: list[str]) -> bool:
 
 
 class Walker:
-    """Runs the page's commands with addresses of this test's own."""
+    """Runs a page's commands with addresses of this test's own."""
 
-    def __init__(self, home: Path, gondor: Path, fellowship: Path) -> None:
-        self.address = loopback()
-        self.port = free_port(self.address)
+    def __init__(self, home: Path, **variables: str) -> None:
         self.home = home
-        self.name = f"walk-{os.getpid()}"
         self.log = (home / "log").open("wb")
         self.servers: list[subprocess.Popen[bytes]] = []
         self.environment = environment(
-            GONDOR=str(gondor), FELLOWSHIP=str(fellowship), HOME=str(home),
-            PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        )  # fmt: skip
+            HOME=str(home), PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}", **variables
+        )
 
     def adapted(self, commands: str) -> str:
-        """The same for this test's server."""
-        here = commands.replace("@127.0.0.1 -p 5353", f"@{self.address} -p {self.port}")
-        here = re.sub(r"\bfeddns (status|why)\b", rf"feddns \1 --control {self.name}", here)
-        flags = f"--listen {self.address}:{self.port} --metrics none --control {self.name}"
-        return here.replace("feddns serve", f"exec feddns serve --lame-duck 0 {flags}")
+        """The same for this test's servers."""
+        raise NotImplementedError
+
+    def is_up(self) -> bool:
+        """Whether what was started in the background answers."""
+        raise NotImplementedError
+
+    def expected(self, lines: list[str]) -> list[str]:
+        """What they print here."""
+        return lines
 
     def run(self, commands: str) -> tuple[int, str]:
         """The exit status, and what was said."""
@@ -95,8 +99,7 @@ class Walker:
             stdout=self.log, stderr=self.log,
         )  # fmt: skip
         self.servers.append(started)
-        question = "dig +short +tries=1 +time=1 @127.0.0.1 -p 5353 cluster.local SOA"
-        until(lambda: "hostmaster" in self.run(question)[1], "the server answers")
+        until(self.is_up, "the server answers")
 
     def stop(self) -> None:
         for server in self.servers:
@@ -104,38 +107,103 @@ class Walker:
             server.wait(20)
         self.log.close()
 
+    def step(self, block: Block) -> None:
+        """Run one block; its output must be what the page says."""
+        limit = time.monotonic() + (SOON if block.how else 0)
+        while True:
+            status, said = self.run(block.commands)
+            holds = status == 0 and prints(said, self.expected(block.output))
+            if holds or time.monotonic() > limit:
+                break
+            time.sleep(0.05)
+        log = (self.home / "log").read_text()
+        assert holds, f"{block.commands}\nstatus {status}, said\n{said}\nserver:\n{log}"
+
+
+class ClusterWalker(Walker):
+    """Of docs/cluster.md: one server."""
+
+    def __init__(self, home: Path, gondor: Path, fellowship: Path) -> None:
+        super().__init__(home, GONDOR=str(gondor), FELLOWSHIP=str(fellowship))
+        self.address = loopback()
+        self.port = free_port(self.address)
+        self.name = f"walk-{os.getpid()}"
+
+    def adapted(self, commands: str) -> str:
+        here = commands.replace("@127.0.0.1 -p 5353", f"@{self.address} -p {self.port}")
+        here = re.sub(r"\bfeddns (status|why)\b", rf"feddns \1 --control {self.name}", here)
+        flags = f"--listen {self.address}:{self.port} --metrics none --control {self.name}"
+        return here.replace("feddns serve", f"exec feddns serve --lame-duck 0 {flags}")
+
+    def is_up(self) -> bool:
+        question = "dig +short +tries=1 +time=1 @127.0.0.1 -p 5353 cluster.local SOA"
+        return "hostmaster" in self.run(question)[1]
+
+
+class PlaygroundWalker(Walker):
+    """Of docs/playground.md: a playground in a network of its own."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home, KUBECONFIG=str(home / "fellowship" / "kubeconfig"))
+
+    def adapted(self, commands: str) -> str:
+        here = _moved(commands)
+        if os.geteuid():  # without the right to low ports
+            here = re.sub(r"(@127[\d.]+)", r"\1 -p 5353", here)
+            here = re.sub(r"(http://127[\d.]+)", r"\1:8080", here)
+        here = here.replace("playground --keep", "playground --no-view --keep")
+        return here.replace("feddns playground", f"feddns playground --network 127.{NETWORK}")
+
+    def expected(self, lines: list[str]) -> list[str]:
+        return list(map(_moved, lines))
+
+    def is_up(self) -> bool:
+        return b"^C ends it" in (self.home / "log").read_bytes()
+
+
+def _moved(text: str) -> str:
+    """With the addresses of this test's network."""
+    return re.sub(r"127\.1([0-3])\.", lambda found: f"127.{NETWORK + int(found[1])}.", text)
+
 
 @pytest.fixture
-def walker(new_cluster: NewCluster, tmp_path: Path) -> Iterator[tuple[Walker, object]]:
-    gondor = new_cluster("gondor", controllers=True)
+def gondor(new_cluster: NewCluster) -> RealCluster:
+    made = new_cluster("gondor", controllers=True)
     for number, zone in enumerate(("us-a", "us-b", "us-a")):
-        gondor.add_node(f"gondor-{number}", zone, "us")
-    fellowship = new_cluster("fellowship")
-    made = Walker(tmp_path, gondor.kubeconfig, fellowship.kubeconfig)
-    try:
-        yield made, gondor
-    finally:
-        made.stop()
+        made.add_node(f"gondor-{number}", zone, "us")
+    return made
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.tool("dig")
 @pytest.mark.tool("kubectl")
-def test_the_walk(walker) -> None:
-    made, gondor = walker
-    for block in blocks(PAGE.read_text()):
-        if block.how == "background":
-            made.start(block.commands)
-            continue
-        if block.how == "api-down":
-            gondor.kill_api()
-        limit = time.monotonic() + (SOON if block.how else 0)
-        while True:
-            status, said = made.run(block.commands)
-            holds = status == 0 and prints(said, block.output)
-            if holds or time.monotonic() > limit:
-                break
-            time.sleep(0.05)
-        log = (made.home / "log").read_text()
-        assert holds, f"{block.commands}\nstatus {status}, said\n{said}\nserver:\n{log}"
+def test_the_walk(gondor: RealCluster, new_cluster: NewCluster, tmp_path: Path) -> None:
+    fellowship = new_cluster("fellowship")
+    walker = ClusterWalker(tmp_path, gondor.kubeconfig, fellowship.kubeconfig)
+    try:
+        for block in blocks(PAGE.read_text()):
+            if block.how == "background":
+                walker.start(block.commands)
+                continue
+            if block.how == "api-down":
+                gondor.kill_api()
+            walker.step(block)
+    finally:
+        walker.stop()
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.tool("curl")
+@pytest.mark.tool("dig")
+@pytest.mark.tool("kubectl")
+def test_the_walk_through_the_playground(tmp_path: Path) -> None:
+    walker = PlaygroundWalker(tmp_path)
+    try:
+        for block in blocks(PLAYGROUND.read_text()):
+            if block.how == "background":
+                walker.start(block.commands)
+            else:
+                walker.step(block)
+    finally:
+        walker.stop()

@@ -1,5 +1,5 @@
 # Makes the virtual environment .venv with what is asked for, once; again when pyproject.toml changes.
-# Sourced by ./demo and ./check: `ensure_venv ''` or `ensure_venv '[test]'`.  Sets $python.
+# Sourced by ./playground and ./check: `ensure_venv '[federation]'` or `ensure_venv '[test]'`.  Sets $python.
 
 ensure_venv() {
     root=$(cd "$(dirname "$0")" && pwd)
