@@ -10,27 +10,42 @@ import pytest
 
 from tests import clusters
 from tests.clusterapi import Api
-from tests.controllers import embedded
+from tests.controllers import embedded, running
 from tests.controllers.running import Federation
 
 
 @pytest.fixture(scope="session")
 def _real_federation(pytestconfig: pytest.Config) -> Iterator[Federation]:
     clusters.require_cluster(pytestconfig)
-    with Federation("us", "eu") as running:
-        yield running
+    with running.on_real("us", "eu") as federation:
+        yield federation
 
 
 @pytest.fixture
 def real(request: pytest.FixtureRequest) -> Iterator[Federation]:
     """The federation that all tests share; each has namespaces, Clusters and a name of its own."""
     clusters.require_cluster(request.config)
-    running: Federation = request.getfixturevalue("_real_federation")
+    federation: Federation = request.getfixturevalue("_real_federation")
     try:
-        yield running
-        clusters.show_logs(request, running.api, *running.members.values())
+        yield federation
+        clusters.show_logs(request, federation.api, *federation.members.values())
     finally:
-        running.clear()
+        federation.clear()
+
+
+@pytest.fixture(scope="session")
+def _embedded_federation() -> Iterator[Federation]:
+    with running.on_embedded("us", "eu") as federation:
+        yield federation
+
+
+@pytest.fixture
+def embedded_federation(_embedded_federation: Federation) -> Iterator[Federation]:
+    """The same of embedded APIs."""
+    try:
+        yield _embedded_federation
+    finally:
+        _embedded_federation.clear()
 
 
 @pytest.fixture(scope="session")

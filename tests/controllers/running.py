@@ -1,6 +1,6 @@
-"""A federation of real API servers, and controllers that run beside the test in a thread.
+"""A federation of API servers, and controllers that run beside the test in a thread.
 
-    with Federation("us", "eu") as real:            three API servers, 8 s
+    with on_real("us", "eu") as real:               three API servers, 8 s; on_embedded: 2 s
         with real.controllers("a") as running:      of the federation named so
             real.register("us")                     a Cluster and its Secret
             real.until(lambda: …, "it is copied")
@@ -16,15 +16,16 @@ import contextlib
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from controllers import runtime
 from controllers.options import Options
 from controllers.runtime import Runtime
-from tests.clusterapi import Object
+from tests.clusterapi import Api, Object
 from tests.clusterprograms import ClusterFailed
+from tests.controllers import embedded
 from tests.realcluster import RealCluster
 
 SYSTEM = "federation-system"
@@ -101,30 +102,35 @@ class Controllers:
         await self._task
 
 
+@contextlib.contextmanager
+def on_real(*members: str) -> Iterator[Federation]:
+    """A federation of real API servers with the CRD in it."""
+    with contextlib.ExitStack() as stack:
+        federation = stack.enter_context(RealCluster("federation"))
+        others = {name: stack.enter_context(RealCluster(name)) for name in members}
+        federation.apply(CRD.read_text())
+        federation.kubectl("wait", "--for=condition=Established", "crd", "--all")
+        federation.namespace(SYSTEM)
+        yield Federation(federation, others)
+
+
+@contextlib.contextmanager
+def on_embedded(*members: str) -> Iterator[Federation]:
+    """A federation of embedded APIs, each a process."""
+    with contextlib.ExitStack() as stack:
+        federation = stack.enter_context(embedded.running())
+        others = {name: stack.enter_context(embedded.running()) for name in members}
+        with contextlib.suppress(ClusterFailed):
+            federation.namespace(SYSTEM)
+        yield Federation(federation, others)
+
+
 class Federation:
     """See the module's docstring."""
 
-    def __init__(self, *members: str) -> None:
-        self.api = RealCluster("federation")
-        self.members = {name: RealCluster(name) for name in members}
+    def __init__(self, api: Api, members: Mapping[str, Api]) -> None:
+        self.api, self.members = api, dict(members)
         self._registered: set[str] = set()
-
-    def __enter__(self) -> Federation:
-        everything = (self.api, *self.members.values())
-        try:
-            for one in everything:
-                one.start()
-            self.api.apply(CRD.read_text())
-            self.api.namespace(SYSTEM)
-            self.api.kubectl("wait", "--for=condition=Established", "crd", "--all")
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for one in (self.api, *self.members.values()):
-            one.stop()
 
     @contextlib.contextmanager
     def controllers(self, name: str, **options: Any) -> Iterator[Controllers]:
