@@ -1,7 +1,7 @@
 """Who asks: tokens, and what a client may ask about itself.
 
     Authorization            who                                             may
-    none                     system:anonymous                                health and version
+    none, or no token        system:anonymous                                health and version
     a token that is known    its user, in its groups                         everything
     a token that is not      401
     Impersonate-User         that user, asked for by one who may everything  as above
@@ -40,9 +40,9 @@ ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
 def user_of(headers: Mapping[str, str], tokens: Mapping[str, User]) -> User:
     """Who asks.  Raises `RequestRefused`: 401."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
-    if not scheme:
+    if scheme.lower() != "bearer":
         return ANONYMOUS
-    user = tokens.get(token.strip()) if scheme.lower() == "bearer" else None
+    user = tokens.get(token.strip())
     if user is None:
         raise RequestRefused(401, "Unauthorized", "Unauthorized")
     other = headers.get("impersonate-user")

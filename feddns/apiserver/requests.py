@@ -25,6 +25,7 @@ _BOTH = ("status", "finalize")
 _WITH_NAME = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _WITHOUT = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
 _DEEPEST = 3
+_LONGEST_MANAGER = 128
 
 
 class Request(NamedTuple):
@@ -139,6 +140,8 @@ def _check(read: Options, verb: str, given: Mapping[str, str], applies: bool) ->
         what = {"create": "Create", "update": "Update", "patch": "Patch"}.get(verb, "Delete")
         wrong = f'Unsupported value: ["{given["dryRun"]}"]: supported values: "All"'
         raise refuse_options(f"{what}Options", "dryRun", "FieldValueNotSupported", wrong)
+    if verb in ("create", "update", "patch") and read.field_manager:
+        _check_manager(read.field_manager, verb)
     if verb == "patch" and read.force is not None and not applies:
         wrong = "Forbidden: may not be specified for non-apply patch"
         raise refuse_options("PatchOptions", "force", "FieldValueForbidden", wrong)
@@ -151,6 +154,21 @@ def _check(read: Options, verb: str, given: Mapping[str, str], applies: bool) ->
         )
         kind = f"{verb.capitalize()}Options"
         raise refuse_options(kind, "fieldValidation", "FieldValueNotSupported", wrong)
+
+
+def _check_manager(name: str, verb: str) -> None:
+    wrong = ""
+    if len(name) > _LONGEST_MANAGER:
+        wrong = f"Too long: may not be more than {_LONGEST_MANAGER} bytes"
+    for place, letter in enumerate(name):
+        if not letter.isprintable():
+            shown = name.encode("unicode_escape").decode()
+            what = f"invalid character U+{ord(letter):04X} (at position {place})"
+            wrong = f'Invalid value: "{shown}": {what}'
+            break
+    if wrong:
+        reason = "FieldValueTooLong" if wrong.startswith("Too") else "FieldValueInvalid"
+        raise refuse_options(f"{verb.capitalize()}Options", "fieldManager", reason, wrong)
 
 
 def _check_list(read: Options, verb: str) -> None:

@@ -251,14 +251,15 @@ async def _body(receive: Receive) -> bytes | None:
 
 async def _send(send: Send, answer: Answer) -> None:
     headers = [
-        (b"content-type", answer.content_type.encode()),
-        (b"content-length", str(len(answer.body)).encode()),
         (b"cache-control", b"no-cache, private"),
+        (b"content-length", str(len(answer.body)).encode()),
     ]
+    if answer.content_type:
+        headers.append((b"content-type", answer.content_type.encode()))
     if answer.retry_after:
         headers.append((b"retry-after", str(answer.retry_after).encode()))
     if "as=" in answer.content_type:
-        headers[2] = (b"cache-control", b"public")
+        headers[0] = (b"cache-control", b"public")
         headers.append((b"vary", b"Accept"))
     elif answer.content_type.startswith("text/plain") or answer.status == 403:
         headers.append((b"x-content-type-options", b"nosniff"))

@@ -21,7 +21,7 @@ from typing import Any
 
 import msgspec
 
-from feddns.apiserver import discovery, identity, requests
+from feddns.apiserver import discovery, identity, requests, validation
 from feddns.apiserver.handling import (
     bodies,
     deleting,
@@ -31,12 +31,12 @@ from feddns.apiserver.handling import (
     watching,
     writing,
 )  # fmt: skip
-from feddns.apiserver.handling.call import JSON, Answer, Call, Context, Settings, answer
+from feddns.apiserver.handling.call import ENDPOINTS, JSON, Answer, Call, Context, Settings, answer
 from feddns.apiserver.handling.definitions import Definitions
 from feddns.apiserver.handling.tending import Tending
 from feddns.apiserver.handling.watching import Hub
 from feddns.apiserver.identity import User
-from feddns.apiserver.kinds import Registry
+from feddns.apiserver.kinds import Kind, Registry
 from feddns.apiserver.patch import APPLY_PATCH
 from feddns.apiserver.refusals import RequestRefused
 from feddns.apiserver.requests import Request, Target
@@ -131,7 +131,7 @@ class Api:
         applies = request.headers.get("content-type", "").startswith(APPLY_PATCH)
         options = requests.options(request.query, first, applies=applies)
         verb = "watch" if options.watch and first == "list" else first
-        warnings = [kind.custom.deprecation] if kind.custom and kind.custom.deprecation else []
+        warnings = _warnings(kind)
         return Call(
             self.context, request, target, options, user, kind, registry.stored_as(kind), verb,
             warnings,
@@ -159,6 +159,10 @@ class Api:
         asked = bodies.read(call)
         if call.kind.kind == "TokenReview":
             return answer(201, identity.token_review(asked, self.context.tokens))
+        if call.kind.kind == "SelfSubjectReview":
+            asked["metadata"]["creationTimestamp"] = self.context.timestamp()
+        elif asked.get("spec"):
+            asked = writing.recorded(call, asked)
         made = identity.review(call.kind.kind, asked, call.user)
         if made is None:
             raise subresources.not_allowed()
@@ -183,6 +187,13 @@ class Api:
         parts = path.split("/")
         groups = {kind.group for kind in self.context.registry.all()}
         return len(parts) > 3 and parts[1] == "apis" and parts[2] in groups
+
+
+def _warnings(kind: Kind) -> list[str]:
+    """What every request for the kind is told."""
+    if kind.custom and kind.custom.deprecation:
+        return [kind.custom.deprecation]
+    return validation.warnings(kind, {}) if kind.resource == ENDPOINTS else []
 
 
 def _no_such_resource() -> RequestRefused:

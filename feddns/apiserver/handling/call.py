@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from feddns.apiserver.handling.watching import Watch
 
 JSON = "application/json"
+ENDPOINTS = "endpoints"
+"""The resource that is deprecated as a whole."""
 
 
 class Settings(NamedTuple):

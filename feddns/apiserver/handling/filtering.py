@@ -88,9 +88,9 @@ def _check(kind: Kind, fields: tuple[FieldRequirement, ...]) -> None:
     for one in fields:
         if one.path in _ALWAYS or one.path in (own or ()):
             continue
-        if own and not kind.custom:
+        if own:
             raise bad_request(f"field label not supported: {one.path}")
-        known = ", ".join(f'"{path}"' for path in (*_ALWAYS, *(own or ())))
+        known = ", ".join(f'"{path}"' for path in _ALWAYS)
         raise bad_request(f'"{one.path}" is not a known field selector: only {known}')
 
 

@@ -12,7 +12,7 @@ Pure.  Called by the verbs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -63,11 +63,23 @@ def not_acceptable(verb: str) -> RequestRefused:
     )  # fmt: skip
 
 
+class _Dumper(yaml.SafeDumper):
+    """Quotes what must be quoted with double quotes."""
+
+    def represent_text(self, text: str) -> yaml.ScalarNode:
+        resolve: Callable[..., str] = self.resolve
+        plain = resolve(yaml.ScalarNode, text, (True, False)) == "tag:yaml.org,2002:str"
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style=None if plain else '"')
+
+
+_Dumper.add_representer(str, _Dumper.represent_text)
+
+
 def as_accepted(made: Answer, accept: str) -> Answer:
     """The answer as YAML, where the client wants nothing else."""
     if "application/yaml" not in accept or "json" in accept or made.content_type != JSON:
         return made
-    text = yaml.safe_dump(msgspec.json.decode(made.body), allow_unicode=True)
+    text = yaml.dump(msgspec.json.decode(made.body), Dumper=_Dumper, allow_unicode=True)
     return made._replace(body=text.encode(), content_type="application/yaml")
 
 

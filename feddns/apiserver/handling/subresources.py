@@ -26,6 +26,8 @@ from feddns.apiserver.identity import User
 from feddns.apiserver.kinds import SUBRESOURCES, Kind
 from feddns.apiserver.refusals import Cause, RequestRefused
 
+_SHORTEST_TOKEN = 600
+"""Seconds."""
 _STREAMS = ("exec", "attach", "portforward", "proxy")
 """What needs something that runs."""
 
@@ -193,6 +195,12 @@ def _token(call: Call) -> Answer:
     call.get()
     target, context = call.target, call.context
     asked = bodies.parse(call, None) if call.request.body else {}
+    seconds = (asked.get("spec") or {}).get("expirationSeconds") or 3600
+    if seconds < _SHORTEST_TOKEN:
+        why = f"Invalid value: {seconds}: may not specify a duration less than 10 minutes"
+        cause = Cause("FieldValueInvalid", why, "spec.expirationSeconds")
+        kind = Kind("authentication.k8s.io", "v1", "TokenRequest", "", "")
+        raise validation.refuse(kind, "", [cause])
     text = base64.urlsafe_b64encode(context.entropy(24)).decode().rstrip("=")
     context.tokens[text] = User(
         f"system:serviceaccount:{target.namespace}:{target.name}",

@@ -26,6 +26,7 @@ from feddns.apiserver import apply, defaults, kinds, lifecycle, patch, schema, v
 from feddns.apiserver.apply import Manager
 from feddns.apiserver.handling import bodies, presenting
 from feddns.apiserver.handling.call import (
+    ENDPOINTS,
     Answer,
     Call,
     bad_request,
@@ -75,6 +76,7 @@ def make(call: Call, obj: Object, by: Manager, *, applied: bool = False) -> Answ
     lifecycle.make(stored, made, context.timestamp(), context.entropy)
     defaults.prepare(stored, made)
     _refuse(call, made, _fit(call, made, None) or _broken(call, made, None))
+    _warn(call, made)
     key = key_of(call.target.namespace, made["metadata"]["name"])
     found = context.store.get(stored.resource, key)
     if found is not None:
@@ -181,7 +183,7 @@ def _check_revision(call: Call, entry: Entry, obj: Object) -> None:
             f"precondition: {uid}, UID in object meta: {was}",
         )  # fmt: skip
     if given == "0":
-        if call.kind.custom or call.kind.kind in _LOCKED:
+        if (call.verb == "update" and call.kind.custom) or call.kind.kind in _LOCKED:
             why = "Invalid value: 0: must be specified for an update"
             cause = Cause("FieldValueInvalid", why, "metadata.resourceVersion")
             raise validation.refuse(call.kind, call.target.name, [cause])
@@ -210,6 +212,7 @@ def replace(call: Call, entry: Entry, obj: Object, by: Manager, *, applied: bool
         defaults.prepare(stored, made, old)
     causes = lifecycle.new_finalizers(made, old) or _fit(call, made, old)
     _refuse(call, made, causes or _broken(call, made, old))
+    _warn(call, made)
     made["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
     made = apply.keep_times(old, made)
     return keep(call, entry, old, made)
@@ -360,6 +363,11 @@ def manager(call: Call, operation: str) -> Manager:
     )  # fmt: skip
 
 
+def recorded(call: Call, obj: Object) -> Object:
+    """A new object with the managedFields of the request that brings it."""
+    return apply.record(None, obj, schema.type_of(call.kind), manager(call, "Update"))
+
+
 def in_form(call: Call, obj: Object) -> Object:
     """The object in the stored version, with defaults."""
     made = kinds.convert(obj, call.stored)
@@ -393,6 +401,11 @@ def _broken(call: Call, made: Object, old: Object | None) -> list[Cause]:
 def _refuse(call: Call, made: Object, causes: list[Cause]) -> None:
     if causes:
         raise validation.refuse(call.kind, made["metadata"]["name"], causes)
+
+
+def _warn(call: Call, made: Object) -> None:
+    if call.stored.resource != ENDPOINTS and not call.target.subresource:
+        call.warnings.extend(validation.warnings(call.stored, made))
 
 
 def _load(call: Call, entry: Entry) -> Object:
