@@ -58,7 +58,8 @@ class Engine:
                 self.look_at_all()
             else:
                 self._look_at_kind(resource)
-            return
+        if resource == CLUSTER:
+            return  # `members` tells what it means
         for event in events:
             key = Key(resource, event.namespace, event.name)
             self.look(key)

@@ -85,20 +85,28 @@ class Runtime:
     # --- what is told ----------------------------------------------------------------------------
 
     def _federated(self, resource: Resource, events: list[Changed]) -> None:
-        if resource == CLUSTER:
-            self._clusters += events
-            self._register()
-        self.engine.federated_changed(resource, events)
+        if resource != CLUSTER:
+            self.engine.federated_changed(resource, events)
+            return
+        self._clusters += events
+        self._register()
 
     def _hosted(self, _: Resource, events: list[Changed]) -> None:
         self.members.secrets_changed(events)
         self._register()
 
     def _register(self) -> None:
-        """Clusters wait until their Secrets were read: a missing one is then really missing."""
-        if SECRET in self.host.whole and self._clusters:
-            events, self._clusters = self._clusters, []
+        """Clusters wait until their Secrets were read: a missing one is then really missing.
+
+        Until then nothing is looked at: a federation without members is another one.
+        """
+        if SECRET not in self.host.whole:
+            return
+        events, self._clusters = self._clusters, []
+        if events:
             self.members.clusters_changed(events)
+        if CLUSTER in self.following.whole and CLUSTER not in self.world.listed:
+            self.engine.federated_changed(CLUSTER, [])
 
     def _lead(self, is_leading: bool) -> None:
         if is_leading:
@@ -111,19 +119,18 @@ class Runtime:
     async def run(self, stopping: asyncio.Event) -> None:
         """Until `stopping` is set."""
         jobs = [self.following.run(), self.host.run(), self.recorder.run(), self.engine.pump.run()]
-        if self.election is not None:
-            jobs.append(self.election.run())
-        else:
-            self.engine.lead()
         if self._metrics is not None:
             self.serving.open(self._metrics)
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(job) for job in jobs]
+                electing = group.create_task(self._elect())
                 await stopping.wait()
                 log.info("stopping: what is under way finishes")
                 await self.engine.pump.close(_FINISH)
                 await self.executor.finish(_FINISH)
+                electing.cancel()
+                await asyncio.wait([electing])
                 await self._release()
                 for task in tasks:
                     task.cancel()
@@ -145,6 +152,12 @@ class Runtime:
             troubles=Counter(cluster for cluster, _ in self.world.troubles),
             events=self.recorder.written,
         )
+
+    async def _elect(self) -> None:
+        if self.election is None:
+            self.engine.lead()
+        else:
+            await self.election.run()
 
     async def _release(self) -> None:
         if self.election is not None:
