@@ -522,5 +522,15 @@ def test_a_note_that_somebody_broke_is_written_anew() -> None:
     assert conditions.parse(note_.to_annotation()) == note_
 
 
+def test_an_event_tells_what_is_new() -> None:
+    key = key_of("ConfigMap shop/c")
+    eu, us = Trouble("Forbidden", "no"), Trouble("Invalid", "bad")
+    before = conditions.Note("", {"eu": eu}).to_annotation()
+    told = conditions.Note("", {"eu": eu, "us": us}).told(key, before)
+    assert (told.reason, told.message) == ("Invalid", "cluster us: bad")
+    fewer = conditions.Note("", {"us": us}).told(key, conditions.Note("e").to_annotation())
+    assert (fewer.reason, fewer.message) == ("Invalid", "cluster us: bad")
+
+
 def test_messages_are_cut() -> None:
     assert len(conditions.trouble("Invalid", "x" * 5000).message) == 400
