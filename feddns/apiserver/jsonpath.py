@@ -18,9 +18,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 _STEP = re.compile(
-    r"""\.?(?P<name>(?:[^\s.\[\]\\'"?@]|\\.)+)
+    r"""\.?(?P<all>\[\*\]|\*)
+      | \.?(?P<name>(?:[^\s.\[\]\\'"?@]|\\.)+)
       | \.?\[(?P<index>-?\d+)\]
-      | \.?(?P<all>\[\*\]|\.\*)
       | \.?\[(?P<quoted>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")\]
       | \.?\[\?\(\s*@(?P<path>(?:\.[^\s=!<>]+)+)\s*
             (?:(?P<sign>==|!=|<=|>=|<|>)\s*(?P<value>[^)]+?))?\s*\)\]

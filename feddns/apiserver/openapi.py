@@ -233,7 +233,8 @@ def _schemas(kinds: Iterable[Kind], paths: Document) -> Document:
     waiting = list(references(paths))
     while waiting:
         name = waiting.pop()
-        if name not in chosen and (found := own.get(name) or known.get(name)):
+        found = own.get(name, known.get(name))
+        if name not in chosen and found is not None:  # {} is a schema: of anything
             chosen[name] = found
             waiting += references(found)
     return dict(sorted(chosen.items()))

@@ -1,0 +1,164 @@
+"""Bodies in the form in which a kube-apiserver has them, or refused with its decoder's words."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feddns.apiserver import decoding, kinds, quantities, schema
+from feddns.apiserver.refusals import RequestRefused
+from tests.apiserver import truthful
+from tests.apiserver.truthful import Object
+
+REGISTRY = kinds.BUILTIN()
+GO = "json: cannot unmarshal {} into Go struct field {} of type {}"
+
+
+def decoded(kind: str, obj: Object) -> list[str]:
+    group, _, name = kind.rpartition("/")
+    found = REGISTRY.of_kind(group, "v1", name)
+    assert found
+    return decoding.decode(found, obj)
+
+
+@pytest.mark.parametrize(
+    ("kind", "obj", "words"),
+    [
+        ("Service", {"spec": {"ports": [{"port": "x"}]}},
+         GO.format("string", "ServicePort.spec.ports.port", "int32")),
+        ("Service", {"spec": {"ports": {"port": 1}}},
+         GO.format("object", "ServiceSpec.spec.ports", "[]v1.ServicePort")),
+        ("Service", {"spec": {"ports": [{"port": 1.5}]}},
+         GO.format("number 1.5", "ServicePort.spec.ports.port", "int32")),
+        ("Service", {"metadata": {"labels": {"a": 1}}},
+         GO.format("number", "ObjectMeta.metadata.labels", "string")),
+        ("Service", {"spec": {"publishNotReadyAddresses": "yes"}},
+         GO.format("string", "ServiceSpec.spec.publishNotReadyAddresses", "bool")),
+        ("Service", {"spec": {"ports": [{"port": 1, "targetPort": []}]}},
+         GO.format("array", "ServicePort.spec.ports.targetPort", "int32")),
+        ("Secret", {"data": {"x": 4}}, GO.format("number", "Secret.data", "[]uint8")),
+        ("Secret", {"data": {"x": "%%"}}, "illegal base64 data at input byte 0"),
+        ("Service", {"metadata": {"creationTimestamp": "x"}},
+         'parsing time "x" as "2006-01-02T15:04:05Z07:00": cannot parse "x" as "2006"'),
+        ("Pod", {"spec": {"containers": [{"name": "c", "resources": {"limits": {"cpu": "abc"}}}]}},
+         "quantities must match the regular expression"
+         " '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_decoded(kind: str, obj: Object, words: str) -> None:
+    with pytest.raises(RequestRefused) as refused:
+        decoded(kind, obj)
+    name = kind.rpartition("/")[2]
+    assert refused.value.message == f'{name} in version "v1" cannot be handled as a {name}: {words}'
+    assert (refused.value.code, refused.value.reason) == (400, "BadRequest")
+
+
+def test_unknown_fields_are_told_and_dropped() -> None:
+    obj = {"metadata": {"foo": 1}, "specs": 4, "spec": {"x": 1, "ports": [{"port": 1, "b": 3}]}}
+    kind = truthful.kind_of(REGISTRY, {"apiVersion": "v1", "kind": "Service"})
+    unknown = decoding.decode(kind, obj)
+    assert unknown == [
+        'unknown field "metadata.foo"', 'unknown field "specs"', 'unknown field "spec.x"',
+        'unknown field "spec.ports[0].b"',
+    ]  # fmt: skip
+    assert obj["spec"] == {"ports": [{"port": 1, "targetPort": 0}]}
+    assert decoding.strict(kind, unknown[:2]).message == (
+        'Service in version "v1" cannot be handled as a Service: strict decoding error:'
+        ' unknown field "metadata.foo", unknown field "specs"'
+    )
+
+
+def test_what_is_empty_and_what_is_always_written() -> None:
+    obj: Object = {
+        "metadata": {"creationTimestamp": None, "labels": {}, "annotations": {"a": None}},
+        "spec": {"template": {"spec": {"hostNetwork": False, "containers": [None]}}, "replicas": 0},
+    }
+    assert decoded("apps/Deployment", obj) == []
+    assert obj == {
+        "metadata": {"annotations": {"a": ""}},
+        "spec": {
+            "replicas": 0, "selector": None, "strategy": {},
+            "template": {
+                "metadata": {}, "spec": {"containers": [{"name": "", "resources": {}}]},
+            },
+        },
+        "status": {},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("2026-01-01T01:00:00.5+01:00", "2026-01-01T00:00:00Z"),
+        ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
+    ],
+)
+def test_times_are_kept_in_utc_and_seconds(written: str, kept: str) -> None:
+    event: Object = {"firstTimestamp": written}
+    decoded("Event", event)
+    assert event["firstTimestamp"] == kept
+
+
+def test_micro_times_have_six_digits() -> None:
+    event: Object = {"eventTime": "2026-01-01T01:00:00.500000+01:00"}
+    decoded("Event", event)
+    assert event["eventTime"] == "2026-01-01T00:00:00.500000Z"
+    with pytest.raises(RequestRefused, match="parsing time"):
+        decoded("Event", {"eventTime": "2026-01-01T00:00:00.5Z"})
+
+
+def test_fields_that_stand_twice() -> None:
+    assert decoding.duplicates(b'{"a":1,"b":[{"c":1,"c":2}],"d":{"e":1}}') == [
+        'duplicate field "b[0].c"'
+    ]
+    assert decoding.duplicates(b'{"a":1,"b":{"a":1},"c":[{"a":1},{"a":2}]}') == []
+
+
+def test_unknown_fields_alone() -> None:
+    kind = truthful.kind_of(REGISTRY, {"apiVersion": "v1", "kind": "Service"})
+    obj = {"spec": {"ports": [{"port": 1, "x": 2}], "selector": {"a": "b"}}, "y": 1}
+    before = copy.deepcopy(obj)
+    assert decoding.unknown_fields(schema.type_of(kind), obj) == ["spec.ports[0].x", "y"]
+    assert obj == before
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("1000m", "1"), ("1.0", "1"), ("0.5", "500m"), ("1.5Gi", "1536Mi"), ("1024Ki", "1Mi"),
+        ("0.5Ki", "512"), ("0.1Ki", "102400m"), ("12e4", "120e3"), ("1e3", "1e3"), ("0.1n", "1n"),
+        ("1000", "1k"), ("0", "0"), ("0m", "0"), ("1024", "1024"), ("-5", "-5"), (".5", "500m"),
+        ("5.", "5"), ("1500Mi", "1500Mi"), ("1E", "1E"), ("2048Gi", "2Ti"),
+    ],
+)  # fmt: skip
+def test_quantities(written: str, kept: str) -> None:
+    assert quantities.canonical(written) == kept
+    assert quantities.canonical(kept) == kept
+    if not written.endswith("n"):
+        assert quantities.value(written) == quantities.value(kept)
+
+
+@pytest.mark.parametrize("written", ["", "x", "1x", "1 Gi", "--1", "1.2.3", "Gi", "1gi"])
+def test_what_is_no_quantity(written: str) -> None:
+    with pytest.raises(quantities.QuantityError):
+        quantities.canonical(written)
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+VALUES = st.recursive(
+    LEAVES,
+    lambda part: st.lists(part, max_size=3) | st.dictionaries(st.text(), part, max_size=3),
+)
+
+
+@given(st.dictionaries(st.sampled_from(["metadata", "spec", "status", "data", "x"]), VALUES))
+def test_anything_is_decoded_or_refused(obj: Object) -> None:
+    for name in ("Service", "apps/Deployment", "Secret"):
+        body = json.loads(json.dumps(obj))
+        with contextlib.suppress(RequestRefused):
+            decoded(name, body)

@@ -1,0 +1,138 @@
+"""The table of kinds, and objects in other versions."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from feddns.apiserver import decoding, kinds, schema
+from tests.apiserver import truthful
+from tests.apiserver.truthful import Object
+
+REGISTRY = kinds.BUILTIN()
+FILLED = truthful.read("filled")
+POD = {"containers": [{"name": "c", "image": "i"}]}
+
+
+def test_found_by_its_path_and_by_its_objects() -> None:
+    deployments = REGISTRY.find("apps", "v1", "deployments")
+    assert deployments is not None
+    assert REGISTRY.of_kind("apps", "v1", "Deployment") is deployments
+    assert deployments.resource == "deployments.apps"
+    assert deployments.api_version == "apps/v1"
+    assert REGISTRY.find("apps", "v2", "deployments") is None
+
+
+@pytest.mark.parametrize("kind", REGISTRY.all(), ids=lambda kind: f"{kind.kind}-{kind.api_version}")
+def test_every_kind_has_a_schema_and_is_kept_in_a_kind(kind: kinds.Kind) -> None:
+    stored = REGISTRY.stored_as(kind)
+    assert stored in set(REGISTRY.siblings(kind))
+    assert REGISTRY.stored_as(stored) is stored
+    assert schema.type_of(kind).fields["metadata"] is schema.META
+
+
+def test_reviews_are_questions() -> None:
+    asked = {kind.kind for kind in REGISTRY.all() if kind.virtual}
+    assert asked == {
+        "SelfSubjectReview", "TokenReview", "LocalSubjectAccessReview", "SelfSubjectAccessReview",
+        "SelfSubjectRulesReview", "SubjectAccessReview",
+    }  # fmt: skip
+
+
+def test_two_registries_are_two() -> None:
+    one, other = kinds.BUILTIN(), kinds.BUILTIN()
+    one.remove(one.stored_as(next(iter(one.all()))))
+    assert len(list(one.all())) == len(list(other.all())) - 1
+
+
+@pytest.mark.parametrize("name", ["hpa1", "hpa1b", "hpa2", "hpa2b", "ev"])
+def test_there_and_back(name: str) -> None:
+    got = next(case["got"] for case in FILLED if case["got"]["metadata"]["name"] == name)
+    kind = truthful.kind_of(REGISTRY, got)
+    for other in REGISTRY.siblings(kind):
+        there = kinds.convert(copy.deepcopy(got), other)
+        assert there["apiVersion"] == other.api_version
+        assert kinds.convert(there, kind) == got
+
+
+def test_what_v1_of_an_autoscaler_has_not_is_in_annotations() -> None:
+    target = {"type": "Utilization", "averageUtilization": 50}
+    cpu = {"type": "Resource", "resource": {"name": "cpu", "target": target}}
+    pods = {"metric": {"name": "m"}, "target": {"type": "AverageValue", "averageValue": "1k"}}
+    used = {"name": "cpu", "current": {"averageUtilization": 33, "averageValue": "3m"}}
+    about = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler"}
+    current = [{"type": "Resource", "resource": used}]
+    newer = about | {
+        "metadata": {"name": "h"},
+        "spec": {"maxReplicas": 2, "metrics": [cpu, {"type": "Pods", "pods": pods}]},
+        "status": {"desiredReplicas": 2, "currentMetrics": current},
+    }  # fmt: skip
+    older = REGISTRY.of_kind("autoscaling", "v1", "HorizontalPodAutoscaler")
+    assert older
+    made = kinds.convert(newer, older)
+    assert made["spec"] == {"maxReplicas": 2, "targetCPUUtilizationPercentage": 50}
+    assert made["status"]["currentCPUUtilizationPercentage"] == 33
+    prefix = "autoscaling.alpha.kubernetes.io/"
+    assert made["metadata"]["annotations"] == {
+        f"{prefix}metrics": '[{"type":"Pods","pods":{"metricName":"m","targetAverageValue":"1k"}}]',
+        f"{prefix}current-metrics": '[{"type":"Resource","resource":{"name":"cpu",'
+        '"currentAverageUtilization":33,"currentAverageValue":"3m"}}]',
+    }
+    assert kinds.convert(made, REGISTRY.stored_as(older)) == newer
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "DaemonSet", "ReplicaSet"])
+def test_old_workloads_select_what_they_make(kind: str) -> None:
+    template = {"metadata": {"labels": {"app": "web"}}, "spec": POD}
+    about = {"apiVersion": "extensions/v1beta1", "kind": kind, "metadata": {"name": "web"}}
+    answer = truthful.ask(REGISTRY, {**about, "spec": {"template": template}})
+    assert answer.message is None
+    assert answer.made["apiVersion"] == "apps/v1"
+    assert answer.made["spec"]["selector"] == {"matchLabels": {"app": "web"}}
+    assert answer.made["metadata"]["labels"] == {"app": "web"}
+
+
+def test_old_ingresses() -> None:
+    old: Object = {
+        "apiVersion": "extensions/v1beta1", "kind": "Ingress", "metadata": {"name": "web"},
+        "spec": {
+            "backend": {"serviceName": "a", "servicePort": 80},
+            "rules": [{"http": {"paths": [
+                {"path": "/x", "backend": {"serviceName": "b", "servicePort": "http"}}
+            ]}}],
+        },
+    }  # fmt: skip
+    answer = truthful.ask(REGISTRY, old)
+    assert answer.message is None
+    assert answer.made["spec"] == {
+        "defaultBackend": {"service": {"name": "a", "port": {"number": 80}}},
+        "rules": [{"http": {"paths": [{
+            "path": "/x", "pathType": "ImplementationSpecific",
+            "backend": {"service": {"name": "b", "port": {"name": "http"}}},
+        }]}}],
+    }  # fmt: skip
+    back = kinds.convert(answer.made, truthful.kind_of(REGISTRY, old))
+    assert back["spec"]["backend"] == old["spec"]["backend"]
+
+
+def test_clusters_of_both_groups_are_one() -> None:
+    sent = {
+        "apiVersion": "federation/v1beta1", "kind": "Cluster", "metadata": {"name": "us"},
+        "spec": {"serverAddressByClientCIDRs": [
+            {"clientCIDR": "0.0.0.0/0", "serverAddress": "https://192.0.2.1"}
+        ]},
+    }  # fmt: skip
+    answer = truthful.ask(REGISTRY, sent)
+    assert answer.message is None
+    assert answer.made["apiVersion"] == "federation.feddns.dev/v1beta1"
+    assert answer.made["spec"] == sent["spec"]
+
+
+def test_converting_changes_nothing_that_is_given() -> None:
+    for case in FILLED:
+        kind = truthful.kind_of(REGISTRY, case["got"])
+        for other in REGISTRY.siblings(kind):
+            before = copy.deepcopy(case["got"])
+            decoding.decode(other, copy.deepcopy(kinds.convert(case["got"], other)))
+            assert case["got"] == before
