@@ -62,7 +62,7 @@ def disagreements(
     found = []
     for (step, first, _), (_, second, _) in zip(real, ours, strict=True):
         left = differences.remaining(
-            f"{name}: {step.title}", first, second, differences.DIFFERENCES, used
+            f"{name}: {step.title}\n{step.body}", first, second, differences.DIFFERENCES, used
         )
         if left is not None:
             diff = difflib.unified_diff(*(text.splitlines() for text in left), n=1, lineterm="")

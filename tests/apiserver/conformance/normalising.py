@@ -4,6 +4,7 @@
     addresses of the server, ClusterIPs       each server has its own
     names with a random end, node ports       chosen by the server
     continue tokens, durations, log stamps    meaningless to others
+    what clients log of short watches         by chance
     runs of spaces                            columns are as wide as what was replaced
     the order of managedFields                by time, so by chance when a second begins
 
@@ -28,6 +29,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ \+0000", "TIME"),
         (r"\b(LIVE|MERGED|kubectl-edit)-\d+", r"\1-N"),
         (r"\b[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ ([\w.]+):\d+\]", r"LOG \1"),
+        (r"^! LOG reflector.go .*(\n|\Z)", ""),
         (r"\b(\d+m)?\d+s\b(?! timeout)", "AGE"),
         (r"https://[\w.:\[\]]+:\d+", "SERVER"),
         (r"\b127\.\d+\.\d+\.\d+(:\d+)?\b", "ADDRESS"),
