@@ -1,278 +1,51 @@
-"""Who owns which field: server-side apply, and the record of every other write (managedFields).
+"""Server-side apply: a manager says what it wants, and owns just that.
 
-    write                 what the manager owns afterwards              what the others lose
-    create, update,       what it owned and what it changed             what it changed or
-    patch                                                               took away
-    apply                 what it applied, nothing else; what it        what it changed (with
-                          applied before and nobody owns is removed     `force`; else 409)
+    in the object         becomes
+    applied               the value that is applied; its fields belong to the manager
+    applied before, no    nothing, unless somebody else owns it
+    more, by it
+    owned by others,      409, with who and where; with `force` it is taken from them
+    and to be changed
+    not applied           what it was
 
-    never owned           apiVersion, kind, and of the metadata name, namespace, uid,
-                          resourceVersion, generation, creationTimestamp, managedFields, …
-    reset by the path     the status where the object is written, the spec where the status is
-    time of an entry      of the last write that changed something
-    apply over an object  what is there belongs to `before-first-apply`
+    over an object        what is there belongs to `before-first-apply`
     without managers
-    apply by `kubectl`    takes what `kubectl apply` without --server-side had set, and keeps its
+    by `kubectl`          takes what `kubectl apply` without --server-side had set, and keeps its
                           annotation up to date, so that either can be used later
-    managedFields: [{}]   in an update: forget all owners, and keep no record until the next apply
-    more than 10 managers the oldest by update become `ancient-changes`
-    by update
+
+The record of all other writes is kept by `owners`; its names that others use are here too.
 
 Pure.  Called by `handling`.  Objects are not changed: what is returned is new and shares parts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
-from feddns.apiserver import fieldsets, schema, typed
+from feddns.apiserver import fieldsets, owners, typecheck, typed
 from feddns.apiserver.fieldsets import FieldSet
-from feddns.apiserver.kinds import Kind
+from feddns.apiserver.owners import (
+    Entry,
+    Identity,
+    Managed,
+    Manager,
+    keep_times,
+    manager,
+    record,
+)
 from feddns.apiserver.refusals import Cause, RequestRefused
 from feddns.apiserver.schema import Type
 from feddns.apiserver.typed import Changes
 
-Entry: TypeAlias = dict[str, Any]
-Identity: TypeAlias = tuple[str, str, str, str]
-"""manager, operation, apiVersion (of updates only), subresource."""
-Managed: TypeAlias = dict[Identity, Entry]
+__all__ = ["LAST_APPLIED", "Manager", "apply", "keep_times", "manager", "record"]
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _KUBECTL = "kubectl"
 _BEFORE_FIRST_APPLY = "before-first-apply"
-_ANCIENT = "ancient-changes"
-_MOST_UPDATERS = 10
 _MOST_ANNOTATIONS = 256 * 1024
-_UNOWNED = frozenset(("apiVersion", "kind"))
-_UNOWNED_METADATA = frozenset((
-    "name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "selfLink",
-    "clusterName", "managedFields",
-))  # fmt: skip
-
-
-class Manager(NamedTuple):
-    """Who writes, how, and where; make it with `manager`."""
-
-    name: str
-    operation: str
-    """Apply or Update."""
-    api_version: str
-    subresource: str = ""
-    time: str = ""
-    """RFC 3339, in seconds."""
-    kind: str = ""
-    """That the path is of; empty when it was looked at before."""
-    reset: FieldSet | None = None
-    """What a write here never changes; None: as for a built-in kind with a status."""
-
-    @property
-    def identity(self) -> Identity:
-        version = self.api_version if self.operation == "Update" else ""
-        return self.name or "unknown", self.operation, version, self.subresource
-
-    def entry(self, fields: FieldSet, time: str | None) -> Entry:
-        made = {
-            "manager": self.name or "unknown", "operation": self.operation,
-            "apiVersion": self.api_version, "time": time, "fieldsType": "FieldsV1",
-            "fieldsV1": fields, "subresource": self.subresource,
-        }  # fmt: skip
-        if not self.subresource:
-            del made["subresource"]
-        if time is None:
-            del made["time"]
-        return made
-
-
-def manager(kind: Kind, name: str, operation: str, *, subresource: str, time: str) -> Manager:
-    """The manager of a write to the object (or its subresource) of this kind."""
-    reset = _resets(kind, subresource)
-    return Manager(name, operation, kind.api_version, subresource, time, kind.kind, reset)
-
-
-# The parts of the metadata that a write of the status does not change either.
-_STATUS_RESETS: Mapping[str, FieldSet] = {
-    "Deployment": {"f:metadata": {"f:labels": {}}},
-    "Pod": {"f:metadata": {"f:deletionTimestamp": {}, "f:ownerReferences": {}}},
-    "CustomResourceDefinition": {"f:metadata": {}},
-}
-
-
-def _resets(kind: Kind, subresource: str) -> FieldSet:
-    if subresource == "status":
-        is_go = bool(schema.type_of(kind).name)
-        more = _STATUS_RESETS.get(kind.kind, {}) if is_go else {"f:metadata": {}}
-        return {"f:spec": {}, **more}
-    return {"f:status": {}} if "status" in kind.subresources else {}
-
-
-# --- create, update, patch ---------------------------------------------------------------------
-
-
-def record(
-    before: dict[str, Any] | None, after: dict[str, Any], type: Type, manager: Manager
-) -> dict[str, Any]:
-    """`after` with the managedFields that this write leaves.
-
-    `before` is the stored object, None when it is created.  Both in the version of the request,
-    with defaults; what the server itself sets afterwards belongs to nobody.
-    """
-    managed = _given(before, after, manager)
-    if before is not None and not managed:
-        return _with_entries(after, {})
-    old = typed.empty(type) if before is None else before
-    try:
-        changes = _changes(old, after, type, manager)
-    except typed.Mismatch:  # no object of its type is kept: validation refuses it
-        return _with_entries(after, {})
-    mine = fieldsets.union(changes.added, changes.modified)
-    _take(managed, changes, None)
-    if mine:
-        identity = manager.identity
-        previous = managed.get(identity)
-        if previous is not None:
-            mine = fieldsets.union(previous["fieldsV1"], mine)
-        managed[identity] = manager.entry(mine, manager.time)
-    _merge_oldest(managed)
-    return _with_entries(after, managed)
-
-
-def _given(before: dict[str, Any] | None, after: dict[str, Any], manager: Manager) -> Managed:
-    """The owners to go on with: those that a client sends where it may and does, or the stored."""
-    stored = before["metadata"].get("managedFields") if before else None
-    sent = after["metadata"].get("managedFields")
-    if manager.subresource or sent is None or sent == stored:
-        return _stored(stored)
-    if not sent or sent == [{}]:
-        return {}
-    try:
-        return read(sent) or _stored(stored)
-    except fieldsets.Malformed:
-        return _stored(stored)
-
-
-def _stored(entries: list[Entry] | None) -> Managed:
-    """The entries of a stored object: they are in normal form."""
-    return {_identity(entry): entry for entry in entries or ()}
-
-
-def _identity(entry: Entry) -> Identity:
-    operation = entry["operation"]
-    version = entry["apiVersion"] if operation == "Update" else ""
-    return entry.get("manager", ""), operation, version, entry.get("subresource", "")
-
-
-def read(entries: Any) -> Managed:
-    """The managedFields that a client sends, in normal form.  Raises `fieldsets.Malformed`."""
-    if not isinstance(entries, list):
-        raise fieldsets.Malformed("managedFields: not a list")
-    managed = {}
-    for place, entry in enumerate(entries):
-        if not isinstance(entry, dict) or entry.get("operation") not in ("Apply", "Update"):
-            raise fieldsets.Malformed("operation must be `Apply` or `Update`")
-        if not entry.get("apiVersion"):
-            raise fieldsets.Malformed("apiVersion must not be empty")
-        if entry.get("fieldsType") != "FieldsV1":
-            raise fieldsets.Malformed(f"missing fieldsType in managed fields entry {place}")
-        fields = fieldsets.canonical(entry.get("fieldsV1") or {})
-        managed[_identity(entry)] = {**entry, "fieldsV1": fields}
-    return managed
-
-
-def _changes(old: dict[str, Any], new: dict[str, Any], type: Type, manager: Manager) -> Changes:
-    """What changed of what can be owned and is not reset."""
-    changes = typed.compare(_ownable(old), _ownable(new), type)
-    reset = manager.reset
-    if reset is None:
-        reset = {"f:spec" if manager.subresource == "status" else "f:status": {}}
-    return Changes(*(fieldsets.without(part, reset) for part in changes))
-
-
-def _ownable(object: dict[str, Any]) -> dict[str, Any]:
-    made = {name: value for name, value in object.items() if name not in _UNOWNED}
-    made["metadata"] = {
-        name: value
-        for name, value in object.get("metadata", {}).items()
-        if name not in _UNOWNED_METADATA
-    }
-    return made
-
-
-def _take(managed: Managed, changes: Changes, keeper: Identity | None) -> None:
-    """Take what changed from every manager but the keeper; who has nothing left is no more."""
-    taken = fieldsets.union(fieldsets.union(changes.added, changes.modified), changes.removed)
-    for identity, entry in list(managed.items()):
-        if identity == keeper or not taken:
-            continue
-        fields = entry["fieldsV1"]
-        left = fieldsets.difference(fields, taken)
-        if not left:
-            del managed[identity]
-        elif left != fields:
-            managed[identity] = {**entry, "fieldsV1": left}
-
-
-def _merge_oldest(managed: Managed) -> None:
-    """Put the oldest managers by update together, each version by itself, until they are few."""
-    if len(managed) <= _MOST_UPDATERS:
-        return
-    updaters = [identity for identity in managed if identity[1] == "Update"]
-    updaters.sort(key=lambda identity: (managed[identity].get("time", ""), _text(identity)))
-    first: dict[str, Identity] = {}
-    excess = len(updaters) - _MOST_UPDATERS
-    for identity in updaters:
-        if excess <= 0:
-            return
-        version = identity[2]
-        if version not in first:
-            first[version] = identity
-            continue
-        bucket = _ANCIENT, "Update", version, ""
-        merged = managed.pop(bucket if bucket in managed else first[version])
-        entry = managed.pop(identity, merged)
-        fields = fieldsets.union(merged["fieldsV1"], entry["fieldsV1"])
-        ancient = Manager(_ANCIENT, "Update", version)
-        managed[bucket] = ancient.entry(fields, entry.get("time"))
-        excess -= 1
-
-
-def _with_entries(object: dict[str, Any], managed: Managed) -> dict[str, Any]:
-    metadata = {**object["metadata"], "managedFields": None}
-    if managed:
-        metadata["managedFields"] = sorted(managed.values(), key=_order)
-    else:
-        del metadata["managedFields"]
-    return {**object, "metadata": metadata}
-
-
-def _order(entry: Entry) -> tuple[str, str, str, str, str]:
-    return (
-        entry["operation"], entry.get("time", ""), entry.get("manager", ""), entry["apiVersion"],
-        entry.get("subresource", ""),
-    )  # fmt: skip
-
-
-def keep_times(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    """`after`, with the managedFields of `before` where nothing but their times is new.
-
-    To be asked when the new object is complete: a write that changes nothing leaves no trace.
-    """
-    old, new = before["metadata"].get("managedFields"), after["metadata"].get("managedFields")
-    if not old or not new or len(old) != len(new) or old == new:
-        return after
-    if any(_timeless(one) != _timeless(other) for one, other in zip(old, new, strict=True)):
-        return after
-    kept = {**after, "metadata": {**after["metadata"], "managedFields": old}}
-    return kept if kept == before else after
-
-
-def _timeless(entry: Entry) -> Entry:
-    return {name: value for name, value in entry.items() if name != "time"}
-
-
-# --- apply -------------------------------------------------------------------------------------
 
 
 def apply(
@@ -288,40 +61,40 @@ def apply(
     configuration that is none.
     """
     _check(applied, type, manager)
-    managed = _stored(live["metadata"].get("managedFields")) if live else {}
+    managed = owners.stored(live["metadata"].get("managedFields")) if live else {}
     if live and not managed:
         old = manager._replace(name=_BEFORE_FIRST_APPLY, operation="Update")
-        managed = _stored(record(None, live, type, old)["metadata"].get("managedFields"))
+        managed = owners.stored(record(None, live, type, old)["metadata"].get("managedFields"))
     start = live or typed.empty(type)
     merged, changes = _merged(start, applied, type, (manager, managed))
     conflicts = _conflicts(managed, changes, manager.identity)
     if conflicts and not force:
         _forgive(conflicts, start, type, manager)
-    _take(managed, changes, manager.identity)
+    owners.take(managed, changes, manager.identity)
     mine = managed[manager.identity]
     if not mine["fieldsV1"]:
         del managed[manager.identity]
     elif merged != start:
         managed[manager.identity] = manager.entry(mine["fieldsV1"], manager.time)
-    return _with_last_applied(_with_entries(merged, managed), applied, manager)
+    return _with_last_applied(owners.with_entries(merged, managed), applied, manager)
 
 
 def _merged(
-    live: dict[str, Any], applied: dict[str, Any], type: Type, owners: tuple[Manager, Managed]
+    live: dict[str, Any], applied: dict[str, Any], type: Type, owned: tuple[Manager, Managed]
 ) -> tuple[dict[str, Any], Changes]:
     """The merged object, and what changes by it; the manager's entry is its new one then."""
-    manager, managed = owners
+    manager, managed = owned
     merged = typed.merge(live, applied, type)
     fields = fieldsets.without(_fields(applied, type), manager.reset or {})
     last = managed.get(manager.identity)
     managed[manager.identity] = manager.entry(fields, last.get("time") if last else None)
     if last and last["fieldsV1"] != fields and fieldsets.difference(last["fieldsV1"], fields):
         merged = _pruned(merged, type, last["fieldsV1"], managed.values())
-    return merged, _changes(live, merged, type, manager)
+    return merged, owners.changes(live, merged, type, manager)
 
 
 def _fields(applied: dict[str, Any], type: Type) -> FieldSet:
-    fields = typed.fields_of(_ownable(applied), type)
+    fields = typed.fields_of(owners.ownable(applied), type)
     if not fields.get("f:metadata", True):
         del fields["f:metadata"]
     return fields
@@ -396,7 +169,7 @@ def _applied_client_side(live: dict[str, Any], type: Type, manager: Manager) -> 
 
 def _conflict(conflicts: dict[Identity, FieldSet]) -> RequestRefused:
     causes, lines = [], []
-    for identity in sorted(conflicts, key=_text):
+    for identity in sorted(conflicts, key=owners.text_of):
         shown = _shown(identity)
         paths = list(fieldsets.paths(conflicts[identity]))
         causes += [Cause("FieldManagerConflict", f"conflict with {shown}", path) for path in paths]
@@ -416,12 +189,6 @@ def _shown(identity: Identity) -> str:
     return f"{text} using {version}" if operation == "Update" else text
 
 
-def _text(identity: Identity) -> str:
-    """By which managers are put in order."""
-    names = ("manager", "operation", "apiVersion", "subresource")
-    return _json({name: part for name, part in zip(names, identity, strict=True) if part})
-
-
 def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
@@ -437,7 +204,7 @@ def _check(applied: dict[str, Any], type: Type, manager: Manager) -> None:
     metadata = applied.get("metadata") or {}
     if metadata.get("managedFields") is not None:
         raise RequestRefused(400, "BadRequest", "metadata.managedFields must be nil")
-    wrong = typed.mismatches(applied, type)
+    wrong = typecheck.mismatches(applied, type)
     if wrong:
         what = wrong[0] if len(wrong) == 1 else "\n  ".join(["errors:", *wrong])
         name = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"

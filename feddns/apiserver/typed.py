@@ -17,7 +17,7 @@ Pure.  Called by `apply`.  Objects are never changed; what is made may share par
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
@@ -28,10 +28,8 @@ from feddns.apiserver.fieldsets import SELF, FieldSet
 from feddns.apiserver.schema import Type
 
 Items: TypeAlias = dict[str, list[Any]]
-Wrongs: TypeAlias = Sequence[tuple[str, str]]
-"""Paths and messages."""
 
-_ANY = Type(preserves_unknown=True)
+ANY = Type(preserves_unknown=True)
 _MEMBER: FieldSet = {}
 
 
@@ -64,7 +62,7 @@ def _granular(type: Type, *values: Any) -> str:
 
 def child(type: Type, name: str) -> Type:
     """The type of a field or of a key."""
-    return type.fields.get(name) or type.element or _ANY
+    return type.fields.get(name) or type.element or ANY
 
 
 @cache
@@ -83,7 +81,7 @@ def empty(type: Type) -> dict[str, Any]:
 # --- lists -------------------------------------------------------------------------------------
 
 
-def _element(type: Type, item: Any) -> str:
+def element_of(type: Type, item: Any) -> str:
     """The element of an item of a set or of a list with keys.  Raises `Mismatch`."""
     if type.list_type == "set":
         if item is None or isinstance(item, dict | list):
@@ -93,7 +91,7 @@ def _element(type: Type, item: Any) -> str:
     if not isinstance(item, dict):
         what = "a null element" if item is None else "non-map elements"
         raise Mismatch(f"associative list with keys may not have {what}")
-    element = type.element or _ANY
+    element = type.element or ANY
     values = [item[name] if name in item else child(element, name).default for name in type.keys]
     for value in values:
         if isinstance(value, dict | list):
@@ -107,13 +105,13 @@ def _element(type: Type, item: Any) -> str:
     )
 
 
-def _by_element(type: Type, items: list[Any] | None) -> Items:
+def _byelement_of(type: Type, items: list[Any] | None) -> Items:
     """The items by element, several where there are duplicates; in their order."""
     if not isinstance(items, list | None):
         raise Mismatch(f"expected list, got &{{{gotext.shown(items)}}}")
     found: Items = {}
     for item in items or ():
-        found.setdefault(_element(type, item), []).append(item)
+        found.setdefault(element_of(type, item), []).append(item)
     return found
 
 
@@ -144,7 +142,7 @@ def _fields_of_object(value: dict[str, Any], type: Type) -> FieldSet:
         if isinstance(part, str):
             made[f"f:{name}"] = _MEMBER
             continue
-        below = _fields(part, known or type.element or _ANY)
+        below = _fields(part, known or type.element or ANY)
         if known is None or part is None or part == {}:
             below = _owned(below)
         if below is not None:
@@ -154,9 +152,9 @@ def _fields_of_object(value: dict[str, Any], type: Type) -> FieldSet:
 
 def _fields_of_list(value: list[Any], type: Type) -> FieldSet:
     made: FieldSet = {}
-    for element, items in _by_element(type, value).items():
+    for element, items in _byelement_of(type, value).items():
         many = len(items) > 1
-        made[element] = _MEMBER if many else _owned(_fields(items[0], type.element or _ANY))
+        made[element] = _MEMBER if many else _owned(_fields(items[0], type.element or ANY))
     return made
 
 
@@ -175,8 +173,8 @@ def _whole(value: Any, type: Type) -> FieldSet:
         below = {f"f:{name}": _whole(part, child(type, name)) for name, part in value.items()}
     elif shape == "list" and isinstance(value, list):
         below = {
-            element: _whole(items[0], type.element or _ANY) if len(items) == 1 else _MEMBER
-            for element, items in _by_element(type, value).items()
+            element: _whole(items[0], type.element or ANY) if len(items) == 1 else _MEMBER
+            for element, items in _byelement_of(type, value).items()
         }
     return _owned(below)
 
@@ -221,7 +219,7 @@ def _compare_objects(
 
 def _compare_lists(old: Any, new: Any, type: Type, changes: Changes) -> None:
     """Items that are there twice count as one thing together."""
-    before, after, inner = _by_element(type, old), _by_element(type, new), type.element or _ANY
+    before, after, inner = _byelement_of(type, old), _byelement_of(type, new), type.element or ANY
     for element in {**before, **after}:
         was, now = before.get(element, []), after.get(element, [])
         if was == now:
@@ -282,14 +280,14 @@ def _are(kind: type, *values: Any) -> bool:
 
 def _merge_lists(live: list[Any], applied: list[Any], type: Type) -> list[Any]:
     """The order is that of the applied items, with the others left where they were among them."""
-    items = {element: found[0] for element, found in _by_element(type, applied).items()}
+    items = {element: found[0] for element, found in _byelement_of(type, applied).items()}
     there = {
         element: found[0] if len(found) == 1 else None
-        for element, found in _by_element(type, live).items()
+        for element, found in _byelement_of(type, live).items()
     }
-    inner = type.element or _ANY
+    inner = type.element or ANY
     made = []
-    for element, at in _order([_element(type, item) for item in live], list(items)):
+    for element, at in _order([element_of(type, item) for item in live], list(items)):
         if element not in items:
             made.append(live[at])
         else:
@@ -348,11 +346,11 @@ def remove(value: Any, gone: FieldSet, type: Type) -> Any:
     if shape == "list" and isinstance(value, list):
         kept = []
         for item in value:
-            below = gone.get(_element(type, item))
+            below = gone.get(element_of(type, item))
             if below is None:
                 kept.append(item)
             elif below and SELF not in below:
-                kept.append(remove(item, below, type.element or _ANY))
+                kept.append(remove(item, below, type.element or ANY))
         return kept or None
     return None
 
@@ -367,75 +365,5 @@ def with_structs(fields: FieldSet, type: Type) -> FieldSet:
             inner = with_structs(below, child(type, element[2:]))
             made[element] = _owned(inner) if element[2:] in type.fields else inner
         else:
-            made[element] = with_structs(below, type.element or _ANY)
+            made[element] = with_structs(below, type.element or ANY)
     return made
-
-
-# --- validation --------------------------------------------------------------------------------
-
-
-def mismatches(value: Any, type: Type) -> list[str]:
-    """Where an applied object is not of its type, as a kube-apiserver says it."""
-    return [f"{path}: {message}" if path else message for path, message in _wrong(value, type)]
-
-
-def _wrong(value: Any, type: Type) -> Wrongs:
-    shape = type.shape
-    if value is None or (shape == "any" and not type.int_or_string):
-        return ()
-    if shape in ("object", "map"):
-        return _wrong_in_object(value, type)
-    if shape == "list":
-        return _wrong_in_list(value, type)
-    message = _wrong_leaf(value, type)
-    return [("", message)] if message else ()
-
-
-def _wrong_leaf(value: Any, type: Type) -> str:
-    if type.int_or_string or type.format == "quantity":
-        if isinstance(value, dict | list):
-            return f"expected any scalar, got &{{{gotext.shown(value)}}}"
-    elif type.shape in ("integer", "number"):
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return f"expected numeric (int or float), got {gotext.type_of(value)}"
-    elif type.shape == "boolean":
-        if not isinstance(value, bool):
-            return f"expected boolean, got &{{{gotext.shown(value)}}}"
-    elif not isinstance(value, str):
-        return f"expected string, got &value.valueUnstructured{{Value:{gotext.literal(value)}}}"
-    return ""
-
-
-def _wrong_in_object(value: Any, type: Type) -> Wrongs:
-    if not isinstance(value, dict):
-        return [("", f"expected map, got &{{{gotext.shown(value)}}}")]
-    closed = type.shape == "object" and type.fields and not type.preserves_unknown
-    found: list[tuple[str, str]] = []
-    for name, part in value.items():
-        if closed and name not in type.fields:
-            return [*found, (f".{name}", "field not declared in schema")]
-        wrong = _wrong(part, child(type, name))
-        if wrong:
-            found += [(f".{name}{path}", message) for path, message in wrong]
-    return found
-
-
-def _wrong_in_list(value: Any, type: Type) -> Wrongs:
-    if not isinstance(value, list):
-        return [("", f"expected list, got &{{{gotext.shown(value)}}}")]
-    found: list[tuple[str, str]] = []
-    associative, seen = type.list_type in ("map", "set"), set()
-    for place, item in enumerate(value):
-        element = f"i:{place}"
-        if associative:
-            try:
-                element = _element(type, item)
-            except Mismatch as error:
-                return [*found, ("", f"element {place}: {error}")]
-            if element in seen:
-                found.append(("", f"duplicate entries for key {fieldsets.name(element)}"))
-            seen.add(element)
-        wrong = _wrong(item, type.element or _ANY)
-        if wrong:
-            found += [(f"{fieldsets.name(element)}{path}", message) for path, message in wrong]
-    return found

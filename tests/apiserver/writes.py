@@ -8,10 +8,11 @@ Called by `differential`.
 from __future__ import annotations
 
 import copy
+import json
 from random import Random
 from typing import Any, NamedTuple
 
-from feddns.apiserver import patch
+from feddns.apiserver import apply, patch
 from feddns.apiserver.kinds import Kind
 
 Object = dict[str, Any]
@@ -73,6 +74,8 @@ def choose(chance: Random, kind: Kind, name: str, live: Object | None) -> Write:
     """The next write, to an object that is there as `live` or is not."""
     manager = chance.choice(MANAGERS)
     body = _object(chance, kind, name, whole=live is None or chance.random() < 0.4)
+    if manager == "kubectl" and chance.random() < 0.4:
+        _annotate(body)
     if live is None:
         if chance.random() < 0.5:
             return Write("POST", body=body, manager=manager)
@@ -91,6 +94,13 @@ def choose(chance: Random, kind: Kind, name: str, live: Object | None) -> Write:
     if kind.custom:
         return Write("PATCH", patch.MERGE_PATCH, body, manager)
     return Write("PATCH", patch.STRATEGIC_MERGE_PATCH, _strategic(chance, body, live), manager)
+
+
+def _annotate(body: Object) -> None:
+    """As kubectl does when it applies without --server-side."""
+    said = json.dumps(body)
+    annotations = body["metadata"].get("annotations", {})
+    body["metadata"]["annotations"] = {**annotations, apply.LAST_APPLIED: said}
 
 
 # --- objects -----------------------------------------------------------------------------------
