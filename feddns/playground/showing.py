@@ -77,8 +77,8 @@ def _shard(stage: Stage, cluster: Cluster, one: dict[str, Any]) -> str:
         for shard in to_shards(metadata["name"], annotation, []):
             if shard.cluster == cluster.name:
                 given = [".".join(map(str, each.address)) for each in shard.ingresses]
-    mark = "" if given else "! "
-    return f"{mark}{ready} of {count} ready {' '.join(given)}".strip()
+    pods = f"{ready} of {count} ready" if count else "no pods"
+    return f"{'' if given else '! '}{pods} {' '.join(given)}".strip()
 
 
 async def _answer(stage: Stage, cluster: Cluster, name: str) -> str:
