@@ -1,0 +1,198 @@
+"""What becomes of objects: generation, status, deletion, owners, namespaces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.apiserver.inprocess import CONFIG_MAPS, InProcess, Refused
+
+SERVICES = "/api/v1/namespaces/default/services"
+DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
+SPACES = "/api/v1/namespaces"
+
+
+@pytest.fixture
+def api() -> InProcess:
+    return InProcess()
+
+
+def deployment(name: str = "web") -> dict[str, Any]:
+    template = {
+        "metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]},
+    }  # fmt: skip
+    spec = {"selector": {"matchLabels": {"a": "b"}}, "template": template}
+    return {"metadata": {"name": name}, "spec": spec}
+
+
+def owned(api: InProcess, name: str, *owners: Any, blocks: bool = False) -> Any:
+    references = [
+        {"apiVersion": "v1", "kind": "ConfigMap", "name": owner["metadata"]["name"],
+         "uid": owner["metadata"]["uid"], "blockOwnerDeletion": blocks}
+        for owner in owners
+    ]  # fmt: skip
+    return api.create(CONFIG_MAPS, {"metadata": {"name": name, "ownerReferences": references}})
+
+
+# --- generation and status -----------------------------------------------------------------------
+
+
+def test_generation_counts_changes_of_the_spec(api: InProcess) -> None:
+    made = api.create(DEPLOYMENTS, deployment() | {"status": {"replicas": 7}})
+    assert (made["metadata"]["generation"], made["status"]) == (1, {})
+    path = f"{DEPLOYMENTS}/web"
+    assert api.merge(path, {"metadata": {"labels": {"x": "y"}}})["metadata"]["generation"] == 1
+    assert api.merge(path, {"spec": {"replicas": 3}})["metadata"]["generation"] == 2
+    status = api.merge(f"{path}/status", {"status": {"replicas": 3}, "spec": {"replicas": 9}})
+    assert (status["status"], status["spec"]["replicas"]) == ({"replicas": 3}, 3)
+    assert status["metadata"]["generation"] == 2
+    kept = api.merge(path, {"status": {"replicas": 5}})
+    assert kept["status"] == {"replicas": 3}
+
+
+def test_what_is_the_servers_is_not_the_clients(api: InProcess) -> None:
+    given = {
+        "name": "a", "uid": "u", "creationTimestamp": "2020-01-01T00:00:00Z",
+        "deletionTimestamp": "2020-01-01T00:00:00Z", "selfLink": "/x",
+    }  # fmt: skip
+    metadata = api.create(CONFIG_MAPS, {"metadata": given})["metadata"]
+    assert metadata["uid"] != "u"
+    assert metadata["creationTimestamp"].startswith("2026")
+    assert not {"deletionTimestamp", "selfLink"} & set(metadata)
+    changed = api.merge(
+        f"{CONFIG_MAPS}/a", {"metadata": {"creationTimestamp": "2020-01-01T00:00:00Z"}}
+    )
+    assert changed["metadata"]["creationTimestamp"] == metadata["creationTimestamp"]
+
+
+# --- deletion ------------------------------------------------------------------------------------
+
+
+def test_what_has_finalizers_stays_until_they_are_gone(api: InProcess) -> None:
+    api.create(CONFIG_MAPS, {"metadata": {"name": "a", "finalizers": ["ex.org/f"]}})
+    path = f"{CONFIG_MAPS}/a"
+    going = api.delete(path)["metadata"]
+    assert (going["deletionGracePeriodSeconds"], "deletionTimestamp" in going) == (0, True)
+    assert api.delete(path)["metadata"]["resourceVersion"] == going["resourceVersion"]
+    with pytest.raises(Refused, match="no new finalizers can be added"):
+        api.merge(path, {"metadata": {"finalizers": ["ex.org/f", "ex.org/g"]}})
+    with pytest.raises(Refused, match="object is being deleted: configmaps"):
+        api.config_map("a")
+    api.merge(path, {"metadata": {"finalizers": None}})
+    assert api.names() == []
+
+
+def test_preconditions(api: InProcess) -> None:
+    made = api.config_map("a")["metadata"]
+    for given, words in (
+        ({"uid": "x"}, "does not match the UID in record"),
+        ({"resourceVersion": "1"}, "does not match the ResourceVersion in record"),
+    ):
+        with pytest.raises(Refused, match=words):
+            api.delete(f"{CONFIG_MAPS}/a", {"preconditions": given})
+    good = {"uid": made["uid"], "resourceVersion": made["resourceVersion"]}
+    assert api.delete(f"{CONFIG_MAPS}/a", {"preconditions": good})["details"]["uid"] == made["uid"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"propagationPolicy": "X"}, 'Unsupported value: "X"'),
+        ({"propagationPolicy": "Orphan", "orphanDependents": True}, "cannot be both set"),
+        ({"kind": "X", "apiVersion": "v1"}, 'no kind "X" is registered'),
+    ],
+)
+def test_options_that_are_refused(api: InProcess, options: Any, words: str) -> None:
+    api.config_map("a")
+    with pytest.raises(Refused, match=words):
+        api.delete(f"{CONFIG_MAPS}/a", options)
+
+
+def test_collections(api: InProcess) -> None:
+    for name, app in (("a", "x"), ("b", "y"), ("c", "x")):
+        api.create(CONFIG_MAPS, {"metadata": {"name": name, "labels": {"app": app}}})
+    gone = api.delete(f"{CONFIG_MAPS}?labelSelector=app%3Dx")
+    assert [item["metadata"]["name"] for item in gone["items"]] == ["a", "c"]
+    assert api.names() == ["b"]
+
+
+# --- owners --------------------------------------------------------------------------------------
+
+
+def test_in_the_background_dependents_follow(api: InProcess) -> None:
+    owner = api.config_map("owner")
+    middle = owned(api, "middle", owner)
+    owned(api, "leaf", middle)
+    both = owned(api, "both", owner, api.config_map("other"))
+    api.delete(f"{CONFIG_MAPS}/owner")
+    assert api.names() == ["both", "other"]
+    left = api.get(f"{CONFIG_MAPS}/both")["metadata"]["ownerReferences"]
+    assert [one["name"] for one in left] == ["other"]
+    assert len(both["metadata"]["ownerReferences"]) == 2
+
+
+def test_orphans_stay(api: InProcess) -> None:
+    owned(api, "dependent", api.config_map("owner"))
+    api.delete(f"{CONFIG_MAPS}/owner", {"propagationPolicy": "Orphan"})
+    assert api.names() == ["dependent"]
+    assert "ownerReferences" not in api.get(f"{CONFIG_MAPS}/dependent")["metadata"]
+
+
+def test_in_the_foreground_dependents_go_first(api: InProcess) -> None:
+    owner = api.config_map("owner")
+    owned(api, "free", owner)
+    owned(api, "held", owner, blocks=True)
+    api.merge(f"{CONFIG_MAPS}/held", {"metadata": {"finalizers": ["ex.org/f"]}})
+    api.delete(f"{CONFIG_MAPS}/owner", {"propagationPolicy": "Foreground"})
+    assert api.names() == ["held", "owner"]
+    assert api.get(f"{CONFIG_MAPS}/owner")["metadata"]["finalizers"] == ["foregroundDeletion"]
+    api.merge(f"{CONFIG_MAPS}/held", {"metadata": {"finalizers": None}})
+    assert api.names() == []
+
+
+def test_who_has_an_owner_that_never_was_goes(api: InProcess) -> None:
+    owned(api, "stray", {"metadata": {"name": "none", "uid": "nobody"}})
+    assert api.names() == []
+
+
+# --- namespaces ----------------------------------------------------------------------------------
+
+
+def test_the_first_namespaces(api: InProcess) -> None:
+    assert api.names(SPACES) == ["default", "kube-node-lease", "kube-public", "kube-system"]
+    for name in ("default", "kube-system", "kube-public"):
+        with pytest.raises(Refused, match="this namespace may not be deleted"):
+            api.delete(f"{SPACES}/{name}")
+
+
+def test_a_namespace_goes_with_what_is_in_it(api: InProcess) -> None:
+    made = api.create(SPACES, {"metadata": {"name": "t"}})
+    assert (made["spec"], made["status"]) == ({"finalizers": ["kubernetes"]}, {"phase": "Active"})
+    api.create(f"{SPACES}/t/configmaps", {"metadata": {"name": "a"}})
+    api.create(f"{SPACES}/t/configmaps", {"metadata": {"name": "b", "finalizers": ["ex.org/f"]}})
+    going = api.delete(f"{SPACES}/t")
+    assert going["status"]["phase"] == "Terminating"
+    assert api.names(f"{SPACES}/t/configmaps") == ["b"]
+    told = api.get(f"{SPACES}/t")["status"]["conditions"]
+    assert told[-1]["message"].endswith("ex.org/f in 1 resource instances")
+    with pytest.raises(Refused, match="because it is being terminated") as caught:
+        api.create(f"{SPACES}/t/configmaps", {"metadata": {"name": "c"}})
+    assert caught.value.status["details"]["causes"][0]["reason"] == "NamespaceTerminating"
+    api.merge(f"{SPACES}/t/configmaps/b", {"metadata": {"finalizers": None}})
+    assert "t" not in api.names(SPACES)
+    with pytest.raises(Refused, match='namespaces "t" not found'):
+        api.create(f"{SPACES}/t/configmaps", {"metadata": {"name": "c"}})
+
+
+def test_without_tending_others_finalize() -> None:
+    api = InProcess(tends=False)
+    api.create(SPACES, {"metadata": {"name": "t"}})
+    api.create(f"{SPACES}/t/configmaps", {"metadata": {"name": "a"}})
+    api.delete(f"{SPACES}/t")
+    assert api.names(f"{SPACES}/t/configmaps") == ["a"]
+    api.update(f"{SPACES}/t/finalize", {"metadata": {"name": "t"}, "spec": {"finalizers": []}})
+    assert "t" not in api.names(SPACES)
+    owned(api, "dependent", owner := api.config_map("owner"))
+    api.delete(f"{CONFIG_MAPS}/{owner['metadata']['name']}", {"propagationPolicy": "Orphan"})
+    assert api.get(f"{CONFIG_MAPS}/owner")["metadata"]["finalizers"] == ["orphan"]
