@@ -82,7 +82,7 @@ class RealCluster(Api):
                 f'{ADMIN_TOKEN},{ADMIN},{ADMIN},"system:masters"\n'
             )
             self.renew_kubeconfigs()
-            self._start_etcd()
+            self.start_etcd()
             self.start_api()
             if self._controllers:
                 self.start_controllers()
@@ -265,7 +265,7 @@ class RealCluster(Api):
 
     # --- within ----------------------------------------------------------------------------------
 
-    def _start_etcd(self) -> None:
+    def start_etcd(self) -> None:
         client, peer = (
             f"http://{self.address}:{port}" for port in (self._etcd_port, self._peer_port)
         )

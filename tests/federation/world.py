@@ -44,10 +44,13 @@ class Site(NamedTuple):
 class World:
     """See the module's docstring."""
 
-    def __init__(self, *sites: Site, monitor_period: str = "1s") -> None:
+    def __init__(self, *sites: Site, monitor_period: str = "1s", controllers: bool = True) -> None:
+        """Without `controllers` members make no Pods and no slices of their own."""
         self.sites = {site.name: site for site in sites}
         self.federation = RealCluster("federation")
-        self.members = {site.name: RealCluster(site.name, controllers=True) for site in sites}
+        self.members = {
+            site.name: RealCluster(site.name, controllers=controllers) for site in sites
+        }
         self._all = [self.federation, *self.members.values()]
         self.registry = Federation(self.federation, self.members)
         self._period = monitor_period
