@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from feddns.apiserver import crdschema, schema
-from feddns.apiserver.kinds import Custom, Kind, Registry
+from feddns.apiserver.kinds import DEFINED_VERBS, OWN, Custom, Kind, Registry
 from feddns.apiserver.refusals import Cause
 from feddns.apiserver.schema import Type
 
@@ -61,7 +61,7 @@ def accept(registry: Registry, crd: Object, now: str) -> Object:
 def install(registry: Registry, crd: Object) -> list[Kind]:
     """Serve what the CRD defines, instead of what it defined before; what is served now."""
     remove(registry, crd)
-    if crd["spec"]["group"] in _RESERVED:
+    if crd["spec"]["group"] in OWN:
         return []
     kinds = [_kind(crd, version) for version in crd["spec"]["versions"] if version.get("served")]
     for kind in kinds:
@@ -78,16 +78,12 @@ def remove(registry: Registry, crd: Object) -> list[Kind]:
     return gone
 
 
-_RESERVED = ("federation.feddns.dev", "federation")
-"""Groups of which the kinds are built in: their CRD may lie here, and changes nothing."""
-
-
 def _taken(registry: Registry, crd: Object) -> tuple[str, str] | None:
     """A name that another kind of the group has already."""
     spec, names = crd["spec"], crd["spec"]["names"]
     for kind in registry.all():
         own = kind.custom is not None and kind.custom.definition == crd["metadata"]["name"]
-        if kind.group != spec["group"] or own or spec["group"] in _RESERVED:
+        if kind.group != spec["group"] or own or spec["group"] in OWN:
             continue
         used = {kind.plural, kind.singular, *kind.short_names}
         for field, reason in (
@@ -139,7 +135,7 @@ def _kind(crd: Object, version: Object) -> Kind:
         short_names=tuple(names.get("shortNames", ())),
         categories=tuple(names.get("categories", ())),
         subresources=tuple(name for name in ("scale", "status") if name in subresources),
-        storage=f"{spec['group']}/{storage}", custom=_custom(crd, version),
+        verbs=DEFINED_VERBS, storage=f"{spec['group']}/{storage}", custom=_custom(crd, version),
     )  # fmt: skip
 
 

@@ -242,7 +242,7 @@ def _map(
         return
     for key, part in value.items():
         if part is None:
-            value[key] = _ZEROS.get(element.shape)
+            value[key] = "0" if element.format == "quantity" else _ZEROS.get(element.shape)
         elif element.shape == "object" and part.__class__ is dict:
             _object(element, part, f"{path}{name}.{key}.", unknown)
         else:
@@ -254,7 +254,7 @@ def _prune(type: Type, value: Any, path: str, unknown: list[str]) -> None:
     if value.__class__ is dict:
         if type.name:
             _object(type, value, f"{path}.", unknown)
-        elif type.element:
+        elif type.element and type.shape == "map":
             for key, part in value.items():
                 _prune(type.element, part, f"{path}.{key}", unknown)
         else:
@@ -265,7 +265,7 @@ def _prune(type: Type, value: Any, path: str, unknown: list[str]) -> None:
 
 
 def _prune_object(type: Type, value: dict[str, Any], path: str, unknown: list[str]) -> None:
-    lax = type.preserves_unknown or type.shape != "object"
+    lax = type.preserves_unknown
     embedded = type.schema.get("x-kubernetes-embedded-resource")
     for key in list(value):
         if field := type.fields.get(key):

@@ -96,6 +96,12 @@ def _endpoints(obj: Object) -> None:
 
 
 def _node(obj: Object) -> None:
+    spec = obj["spec"]
+    one, many = spec.get("podCIDR"), spec.get("podCIDRs") or []
+    if one and many[:1] != [one]:
+        spec["podCIDRs"] = [one]
+    elif many:
+        spec["podCIDR"] = many[0]
     if capacity := obj["status"].get("capacity"):
         obj["status"].setdefault("allocatable", dict(capacity))
 

@@ -20,6 +20,10 @@ from feddns.apiserver import conversion
 from feddns.apiserver.schema import Type
 
 _ALL = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+DEFINED_VERBS = (
+    "delete", "deletecollection", "get", "list", "patch", "create", "update", "watch",
+)  # fmt: skip
+"""Of kinds of CRDs, in the order in which a server tells them."""
 _EACH = tuple(verb for verb in _ALL if verb != "deletecollection")
 
 
@@ -193,6 +197,8 @@ _PACKAGES = {
 }
 CLUSTERS = "federation.feddns.dev"
 """The group of Cluster.  `federation`, of the original's YAML, is the same in other words."""
+OWN = (CLUSTERS, "federation")
+"""Groups of which the kinds are built in: their CRD may lie in the API, and changes nothing."""
 
 
 def BUILTIN() -> Registry:
@@ -299,6 +305,6 @@ def _cluster(group: str) -> Kind:
     return _kind(
         group, "v1beta1", "Cluster", namespaced=False, subresources=("status",),
         short_names=("fcl",) if group == CLUSTERS else (),
-        categories=("federation",) if group == CLUSTERS else (),
+        categories=("federation",) if group == CLUSTERS else (), verbs=DEFINED_VERBS,
         storage=f"{CLUSTERS}/v1beta1", definition=f"{reversed_name(group)}.v1beta1.Cluster",
     )  # fmt: skip

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from feddns.apiserver import schema
-from feddns.apiserver.kinds import SUBRESOURCES, Kind, Registry
+from feddns.apiserver.kinds import OWN, SUBRESOURCES, Kind, Registry
 
 _REF = "#/components/schemas/"
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1"
@@ -160,7 +160,7 @@ def _operation(kind: Kind, action: str, namespaced: bool, subresource: str) -> D
             for query, shape in sorted(_QUERIES[action].items())
         ],
     }
-    if told := _body(action, body):
+    if told := _body(action, body, kind.definition and kind.group not in OWN):
         whole["requestBody"] = told
     answered = {
         "list": f"{body}List", "delete": f"{_META}.Status", "deletecollection": f"{_META}.Status"
@@ -177,12 +177,14 @@ def _schema_of(group: str, version: str, kind: str) -> str:
     return f"io.k8s.api.{package}.{version}.{kind}"
 
 
-def _body(action: str, body: str) -> Document | None:
+def _body(action: str, body: str, strategic: Any) -> Document | None:
+    """`strategic`: strategic merge patches are taken, as they are not by kinds of CRDs."""
     if action in ("post", "put"):
         return {"content": {"*/*": _content(body)}, "required": True}
     if action == "patch":
         patch = _content(f"{_META}.Patch")
-        return {"content": dict.fromkeys(_PATCHES, patch), "required": True}
+        media = _PATCHES if strategic else _PATCHES[:-1]
+        return {"content": dict.fromkeys(media, patch), "required": True}
     if action in ("delete", "deletecollection"):
         return {"content": {"*/*": _content(f"{_META}.DeleteOptions")}}
     return None

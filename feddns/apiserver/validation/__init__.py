@@ -21,6 +21,7 @@ from feddns.apiserver.kinds import CLUSTERS, Kind
 from feddns.apiserver.problems import Problems
 from feddns.apiserver.refusals import Cause, RequestRefused
 from feddns.apiserver.validation import (
+    cautions,
     clusters,
     core,
     definitions,
@@ -89,9 +90,13 @@ def warnings(kind: Kind, obj: Object) -> list[str]:
         case "Endpoints":
             return ["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"]
         case "Pod":
-            return pods.warnings(obj["spec"], "spec")
+            return [*cautions.of_pod(obj["spec"], "spec")]
         case "Deployment" | "DaemonSet" | "ReplicaSet" | "Job":
-            return pods.warnings(obj["spec"]["template"]["spec"], "spec.template.spec")
+            return [*cautions.of_pod(obj["spec"]["template"]["spec"], "spec.template.spec")]
+        case "Service":
+            return [*cautions.of_service(obj)]
+        case "Ingress":
+            return [*cautions.of_ingress(obj)]
         case "CustomResourceDefinition":
             return definitions.warnings(obj)
     return []

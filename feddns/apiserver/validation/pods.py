@@ -156,21 +156,3 @@ def _later(sources: list[str]) -> str:
     """The source that a server meets second."""
     order = ("emptyDir", "hostPath", "gitRepo", "secret", "nfs", "iscsi", "persistentVolumeClaim")
     return sorted(sources, key=lambda name: order.index(name) if name in order else 99)[1]
-
-
-def warnings(spec: Object, here: str) -> list[str]:
-    """What is taken, but will hardly be what was meant."""
-    told = []
-    if spec.get("terminationGracePeriodSeconds", 0) < 0:
-        told.append(
-            f"{here}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and"
-            " will be treated as 1"
-        )
-    for number, secret in enumerate(spec.get("imagePullSecrets", ())):
-        if not secret.get("name"):
-            told.append(f'{here}.imagePullSecrets[{number}].name: invalid empty name ""')
-    for number, spread in enumerate(spec.get("topologySpreadConstraints", ())):
-        if "labelSelector" not in spread:
-            place = f"{here}.topologySpreadConstraints[{number}].labelSelector"
-            told.append(f"{place}: a null labelSelector results in matching no pod")
-    return told
