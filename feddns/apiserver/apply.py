@@ -61,6 +61,17 @@ def apply(
     configuration that is none.
     """
     _check(applied, type, manager)
+    try:
+        made = _apply(live, applied, type, manager, force)
+    except typed.Mismatch as error:
+        what = f"failed to create typed live object ({_named(live or applied)}): {error}"
+        raise RequestRefused(500, "", what) from error
+    return _with_last_applied(made, applied, manager)
+
+
+def _apply(
+    live: dict[str, Any] | None, applied: dict[str, Any], type: Type, manager: Manager, force: bool
+) -> dict[str, Any]:
     managed = owners.stored(live["metadata"].get("managedFields")) if live else {}
     if live and not managed:
         old = manager._replace(name=_BEFORE_FIRST_APPLY, operation="Update")
@@ -76,7 +87,7 @@ def apply(
         del managed[manager.identity]
     elif merged != start:
         managed[manager.identity] = manager.entry(mine["fieldsV1"], manager.time)
-    return _with_last_applied(owners.with_entries(merged, managed), applied, manager)
+    return owners.with_entries(merged, managed)
 
 
 def _merged(
@@ -201,20 +212,28 @@ def _check(applied: dict[str, Any], type: Type, manager: Manager) -> None:
     if version != manager.api_version or manager.kind not in ("", kind):
         text = f"invalid object type: {_gvk(version, kind)}"
         raise RequestRefused(400, "BadRequest", text)
-    metadata = applied.get("metadata") or {}
-    if metadata.get("managedFields") is not None:
+    metadata = applied.get("metadata")
+    if isinstance(metadata, dict) and metadata.get("managedFields") is not None:
         raise RequestRefused(400, "BadRequest", "metadata.managedFields must be nil")
     wrong = typecheck.mismatches(applied, type)
     if wrong:
         what = wrong[0] if len(wrong) == 1 else "\n  ".join(["errors:", *wrong])
-        name = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"
-        text = f"failed to create typed patch object ({name}; {_gvk(version, kind)}): {what}"
+        text = f"failed to create typed patch object ({_named(applied)}): {what}"
         raise RequestRefused(500, "", text)
 
 
-def _gvk(api_version: str, kind: str) -> str:
+def _named(object: dict[str, Any]) -> str:
+    """default/web; apps/v1, Kind=Deployment."""
+    metadata = object.get("metadata")
+    parts = metadata if isinstance(metadata, dict) else {}
+    names = f"{parts.get('namespace', '')}/{parts.get('name', '')}"
+    return f"{names}; {_gvk(object.get('apiVersion', ''), object.get('kind', ''))}"
+
+
+def _gvk(api_version: Any, kind: Any) -> str:
     """apps/v1, Kind=Deployment; /v1, Kind=ConfigMap."""
-    return f"{api_version if '/' in api_version else f'/{api_version}'}, Kind={kind}"
+    version = api_version if isinstance(api_version, str) else ""
+    return f"{version if '/' in version else f'/{version}'}, Kind={kind}"
 
 
 def _with_last_applied(
@@ -224,7 +243,7 @@ def _with_last_applied(
     annotations = made["metadata"].get("annotations") or {}
     if manager.name != _KUBECTL or not annotations.get(LAST_APPLIED):
         return made
-    metadata = dict(applied["metadata"])
+    metadata = dict(applied.get("metadata") or {})
     if metadata.get("annotations") is not None:
         metadata["annotations"] = {
             name: value for name, value in metadata["annotations"].items() if name != LAST_APPLIED

@@ -16,6 +16,11 @@ from typing import Any
 
 import msgspec
 
+KIND_AND_VERSION = (
+    'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; '
+    'Kind string "json:\\"kind,omitempty\\"" }'
+)
+"""The type that a body is read as first."""
 _BYTE = re.compile(r"\(byte (\d+)\)")
 _TYPES = {
     dict: "map[string]interface {}", list: "[]interface {}", str: "string", bool: "bool",

@@ -186,7 +186,7 @@ def ownable(object: dict[str, Any]) -> dict[str, Any]:
     made = {name: value for name, value in object.items() if name not in _UNOWNED}
     made["metadata"] = {
         name: value
-        for name, value in object.get("metadata", {}).items()
+        for name, value in (object.get("metadata") or {}).items()
         if name not in _UNOWNED_METADATA
     }
     return made
@@ -231,7 +231,7 @@ def _merge_oldest(managed: Managed) -> None:
 
 
 def with_entries(object: dict[str, Any], managed: Managed) -> dict[str, Any]:
-    metadata = {**object["metadata"], "managedFields": None}
+    metadata = {**(object.get("metadata") or {}), "managedFields": None}
     if managed:
         metadata["managedFields"] = sorted(managed.values(), key=_order)
     else:

@@ -27,7 +27,7 @@ import jsonpointer
 import msgspec
 
 from feddns.apiserver import gotext, strategicmerge
-from feddns.apiserver.refusals import RequestRefused
+from feddns.apiserver.refusals import Cause, RequestRefused
 from feddns.apiserver.schema import Type
 
 JSON_PATCH = "application/json-patch+json"
@@ -88,7 +88,7 @@ class _Impossible(Exception):
     """An operation has no place in the object."""
 
 
-def json_patch(obj: dict[str, Any], ops: list[dict[str, Any]]) -> Any:
+def json_patch(obj: dict[str, Any], ops: list[dict[str, Any]]) -> dict[str, Any]:
     """The object with the operations done.  Raises `RequestRefused` 413 or 422."""
     if len(ops) > _MOST_OPERATIONS:
         text = f"The allowed maximum operations in a JSON patch is {_MOST_OPERATIONS}"
@@ -104,7 +104,22 @@ def json_patch(obj: dict[str, Any], ops: list[dict[str, Any]]) -> Any:
     ) as error:  # fmt: skip
         text = "the server rejected our request due to an error in our request"
         raise RequestRefused(422, "Invalid", text, {}) from error
+    if not isinstance(made, dict):
+        raise _no_object(made)
     return made
+
+
+def _no_object(made: Any) -> RequestRefused:
+    """What is left when a patch puts something else in the object's place."""
+    text = msgspec.json.encode(made).decode()
+    cause = Cause(
+        "FieldValueInvalid",
+        f"Invalid value: {msgspec.json.encode(text).decode()}: couldn't get version/kind; json "
+        f"parse error: {_cannot_decode(made, gotext.KIND_AND_VERSION)}",
+        "patch",
+    )
+    text = f' "" is invalid: patch: {cause.message}'
+    return RequestRefused(422, "Invalid", text, {}, [cause])
 
 
 def _strict(document: Any, operation: dict[str, Any]) -> dict[str, Any]:

@@ -48,8 +48,10 @@ class RequestRefused(Refused):
             ]
         whole: dict[str, Any] = {
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-            "message": self.message, "reason": self.reason,
+            "message": self.message,
         }  # fmt: skip
+        if self.reason:
+            whole["reason"] = self.reason
         if not self.reason:
             del whole["reason"]
         if details or self.named:

@@ -7,10 +7,14 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from feddns.apiserver import apply, kinds, schema
 from feddns.apiserver.apply import LAST_APPLIED, Manager
 from feddns.apiserver.refusals import RequestRefused
+from feddns.apiserver.schema import Type
+from tests.apiserver.test_typed import OBJECT
 
 Object = dict[str, Any]
 
@@ -197,6 +201,36 @@ def test_configurations_that_are_none(change: Object, code: int, message: str) -
     with pytest.raises(RequestRefused) as refused:
         apply.apply(None, config() | change, TYPE, manager("one", "Apply"), False)
     assert (refused.value.code, refused.value.message) == (code, message)
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 3) | st.sampled_from(["a", "z", ""]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from(["name", "zone", "value", "keyed", "set", "map", "free", "pair"]), inner,
+        max_size=4,
+    ),
+    max_leaves=12,
+)  # fmt: skip
+_OBJECTS = st.fixed_dictionaries(
+    {"metadata": st.just({"name": "a"})},
+    optional=dict.fromkeys(("keyed", "set", "map", "free", "pair", "whole", "plain"), _VALUES),
+)
+_TYPE = Type("object", {**OBJECT.fields, "metadata": Type(preserves_unknown=True)})
+
+
+@given(_OBJECTS, _OBJECTS, _OBJECTS)
+def test_whatever_is_written_is_kept_or_refused(one: Object, other: Object, third: Object) -> None:
+    """Also objects that are not of their type, as validation comes later."""
+    head = {"apiVersion": "v1", "kind": "Thing"}
+    by = Manager("m", "Apply", "v1", kind="Thing")
+    live = apply.record(None, head | one, _TYPE, by._replace(operation="Update"))
+    live = apply.record(live, {**head, **other}, _TYPE, by._replace(operation="Update"))
+    for wanted in (other, third, one):
+        try:
+            live = apply.apply(live, head | wanted, _TYPE, by, True)
+        except RequestRefused as refused:
+            live = live if refused.code == 500 else {}
+        assert live["metadata"]["name"] == "a"
 
 
 def test_nothing_that_is_given_is_changed() -> None:

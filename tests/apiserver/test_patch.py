@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from feddns.apiserver import patch
 from feddns.apiserver.refusals import RequestRefused
@@ -67,6 +69,36 @@ def test_operations_that_fail(operation: dict[str, Any]) -> None:
         "message": "the server rejected our request due to an error in our request",
         "reason": "Invalid", "details": {}, "code": 422,
     }  # fmt: skip
+
+
+_PARTS = st.lists(st.sampled_from(["a", "0", "-1", "-", "", "~1", "01", "x"]), max_size=3)
+_OPERATION = st.fixed_dictionaries({}, optional={
+    "op": st.sampled_from(["add", "remove", "replace", "move", "copy", "test", "no"]),
+    "path": _PARTS.map(lambda parts: "/".join(["", *parts])),
+    "from": _PARTS.map(lambda parts: "/".join(["", *parts])),
+    "value": st.sampled_from([None, 1, "x", [], {"a": [1]}]),
+})  # fmt: skip
+
+
+@given(st.lists(_OPERATION, max_size=5))
+def test_any_operations_are_done_or_refused(operations: list[dict[str, Any]]) -> None:
+    document = {"a": [{"a": 1}, [2]], "x": "x", "": {"0": None}}
+    try:
+        made: Any = patch.json_patch(document, operations)
+    except RequestRefused as refused:
+        made = {} if refused.code == 422 else None
+    assert isinstance(made, dict)
+    assert document == {"a": [{"a": 1}, [2]], "x": "x", "": {"0": None}}
+
+
+def test_something_else_than_an_object() -> None:
+    with pytest.raises(RequestRefused) as refused:
+        patch.json_patch({"a": 1}, [{"op": "replace", "path": "", "value": []}])
+    assert refused.value.message == (
+        ' "" is invalid: patch: Invalid value: "[]": couldn\'t get version/kind; json parse error: '
+        "json: cannot unmarshal array into Go value of type struct { APIVersion string "
+        '"json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+    )
 
 
 def test_operations_are_limited() -> None:

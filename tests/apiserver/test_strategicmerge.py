@@ -6,6 +6,8 @@ import copy
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from feddns.apiserver import patch
 from feddns.apiserver.refusals import RequestRefused
@@ -120,3 +122,23 @@ def test_strategic_merge_patches_that_are_none(change: Any, code: int, message: 
     with pytest.raises(RequestRefused) as refused:
         patch.strategic(before, change, OBJECT)
     assert (refused.value.code, refused.value.message) == (code, message)
+
+
+_NAMES = st.sampled_from([
+    *OBJECT.fields, "name", "$patch", "$retainKeys", "$setElementOrder/items",
+    "$setElementOrder/words", "$deleteFromPrimitiveList/words", "$deleteFromPrimitiveList",
+])  # fmt: skip
+_PATCHES = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 2) | st.sampled_from(["a", "replace", "delete"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(_NAMES, _PATCHES, max_size=4), st.dictionaries(_NAMES, _PATCHES, max_size=4))
+def test_any_patch_is_done_or_refused(before: dict[str, Any], change: dict[str, Any]) -> None:
+    try:
+        made: Any = patch.strategic(before, change, OBJECT)
+    except RequestRefused as refused:
+        made = {} if refused.code in (400, 422, 500) else None
+    assert isinstance(made, dict)
