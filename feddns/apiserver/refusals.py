@@ -52,8 +52,6 @@ class RequestRefused(Refused):
         }  # fmt: skip
         if self.reason:
             whole["reason"] = self.reason
-        if not self.reason:
-            del whole["reason"]
         if details or self.named:
             whole["details"] = details
         return whole | {"code": self.code}

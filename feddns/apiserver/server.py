@@ -35,8 +35,7 @@ import uvicorn
 from feddns.apiserver import bootstrap, certificates, kinds
 from feddns.apiserver.certificates import Pair
 from feddns.apiserver.handling.api import Api
-from feddns.apiserver.handling.call import Answer, Settings
-from feddns.apiserver.handling.watching import Watch
+from feddns.apiserver.handling.call import Answer, Settings, Stream
 from feddns.apiserver.identity import MASTERS, User
 from feddns.apiserver.journal import Journal
 from feddns.apiserver.requests import Request
@@ -270,7 +269,7 @@ async def _send(send: Send, answer: Answer) -> None:
     await send({"type": "http.response.body", "body": answer.body})
 
 
-async def _stream(watch: Watch, receive: Receive, send: Send) -> None:
+async def _stream(watch: Stream, receive: Receive, send: Send) -> None:
     """Send what the watch brings until it ends, the client goes or the time is up."""
     loop = asyncio.get_running_loop()
     news = asyncio.Event()

@@ -87,7 +87,7 @@ class InProcess:
 
     def watch(self, path: str, **headers: str) -> Watch:
         opened = self.answer("GET", f"{path}{'&' if '?' in path else '?'}watch=1", **headers).watch
-        assert opened is not None
+        assert isinstance(opened, Watch)
         return opened
 
     def config_map(self, name: str, **data: str) -> Any:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -22,9 +22,6 @@ from feddns.apiserver.refusals import RequestRefused
 from feddns.apiserver.requests import Options, Request, Target
 from feddns.apiserver.services import Addresses
 from feddns.apiserver.store import Entry, Store, key_of
-
-if TYPE_CHECKING:
-    from feddns.apiserver.handling.watching import Watch
 
 JSON = "application/json"
 ENDPOINTS = "endpoints"
@@ -92,6 +89,18 @@ class Call(NamedTuple):
         return load(self.stored, self.kind, entry)
 
 
+class Stream(Protocol):
+    """What a watch is for who sends it (see `watching`)."""
+
+    awake: Callable[[], None]
+    timeout: float
+    ended: bool
+
+    def take(self) -> bytes: ...
+
+    def end(self) -> None: ...
+
+
 class Answer(NamedTuple):
     """What goes back.  With `watch`, the body is what it brings."""
 
@@ -100,7 +109,7 @@ class Answer(NamedTuple):
     content_type: str = JSON
     warnings: tuple[str, ...] = ()
     retry_after: int = 0
-    watch: Watch | None = None
+    watch: Stream | None = None
 
 
 def load(stored: Kind, kind: Kind, entry: Entry) -> dict[str, Any]:

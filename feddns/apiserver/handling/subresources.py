@@ -17,8 +17,7 @@ import base64
 import copy
 from typing import Any
 
-from feddns import selectors
-from feddns.apiserver import validation
+from feddns.apiserver import selectortext, validation
 from feddns.apiserver.handling import bodies, deleting, reading, writing
 from feddns.apiserver.handling.call import Answer, Call, answer, bad_request, load, modified
 from feddns.apiserver.handling.writing import Object
@@ -138,12 +137,7 @@ def _scale_of(call: Call, obj: Object) -> Object:
 def _selector(obj: Object, paths: dict[str, str]) -> str:
     if paths is not _BUILT_IN_PATHS:
         return str(_at(obj, paths.get("labelSelectorPath", "")) or "")
-    given = (obj.get("spec") or {}).get("selector") or {}
-    return ",".join(
-        f"{one.key}={next(iter(one.values))}" if len(one.values) == 1 and one.operator == "In"
-        else f"{one.key} {one.operator.lower()} ({','.join(sorted(one.values))})"
-        for one in sorted(selectors.of_object(given) or ())
-    )  # fmt: skip
+    return selectortext.text((obj.get("spec") or {}).get("selector") or {})
 
 
 def _at(obj: Any, path: str) -> Any:
