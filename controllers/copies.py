@@ -5,7 +5,7 @@
     metadata.annotations               all but service-ingresses, kubectl's last-applied, those that
                                        speak to the controllers; and two marks:
                                        applied, a hash of the body, so that a removal is seen, too;
-                                       origin, the uid of the federated object
+                                       origin, which API's object of which uid it is
     the kind's fields (`kinds`)        as they are; null is nothing
     Service spec.clusterIP             None (headless) only; else the member's
     Service spec.clusterIPs            never
@@ -27,13 +27,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from controllers import conditions
-from controllers.kinds import Propagated
-from controllers.world import Json
+from controllers.kinds import NAMESPACES, Propagated
+from controllers.world import Json, Key, World
 from feddns.healthwatch import probe
 from feddns.kube.federation import INGRESSES, TTL, WHEN_NONE_HEALTHY
 
@@ -57,7 +57,23 @@ _SET_BY_USERS = ("ipFamilies", "ipFamilyPolicy", "healthCheckNodePort")
 Body = dict[str, Any]
 
 
-def body(row: Propagated, federated: Json, federation: str, override: Json | None = None) -> Body:
+class Marks(NamedTuple):
+    """What all copies of a federation bear: its name, and which API it is that has it.
+
+    `identity` is the uid of that API's kube-system: another when the API was lost and made anew.
+    """
+
+    federation: str
+    identity: str = ""
+
+
+def marks(world: World) -> Marks:
+    """Those of the federation as it is now."""
+    system = world.federated(Key(NAMESPACES, "", "kube-system"))
+    return Marks(world.federation, system["metadata"].get("uid", "") if system else "")
+
+
+def body(row: Propagated, federated: Json, marks: Marks, override: Json | None = None) -> Body:
     """What a member is to have.  `override`: a merge patch for this member alone."""
     metadata = federated["metadata"]
     named = {part: metadata[part] for part in ("name", "namespace") if metadata.get(part)}
@@ -66,12 +82,15 @@ def body(row: Propagated, federated: Json, federation: str, override: Json | Non
         for name, value in (metadata.get("annotations") or {}).items()
         if name not in _KEPT_HERE
     }
-    if metadata.get("uid"):
-        annotations[ORIGIN] = metadata["uid"]
+    annotations[ORIGIN] = f"{marks.identity}/{metadata.get('uid', '')}"
     wanted: Body = {
         "apiVersion": row.resource.api_version,
         "kind": row.resource.kind,
-        "metadata": {**named, "labels": _labels(metadata, federation), "annotations": annotations},
+        "metadata": {
+            **named,
+            "labels": _labels(metadata, marks.federation),
+            "annotations": annotations,
+        },
     }
     for field in row.fields:
         if federated.get(field) is not None:
@@ -134,9 +153,14 @@ def owner(copy: Json) -> str:
 
 
 def origin(copy: Json) -> str:
-    """The uid of the federated object that it was copied from."""
+    """`identity/uid` of the federated object that it was copied from."""
     annotations: Mapping[str, str] = copy["metadata"].get("annotations") or {}
     return annotations.get(ORIGIN, "")
+
+
+def is_made_by(marks: Marks, copy: Json) -> bool:
+    """Whether it was copied from the very API that has the federation now."""
+    return bool(marks.identity) and origin(copy).partition("/")[0] == marks.identity
 
 
 def unmarking(copy: Json) -> Body:

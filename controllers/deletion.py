@@ -21,6 +21,8 @@ federated object is gone is
     remembered as left                       its marks are removed, and it is remembered no more
     not remembered, both lists are whole     deleted
     a list is not whole                      nothing: absence proves nothing
+    copied from another API than this one    nothing: the federation's API was lost and made anew,
+                                             and an empty one must not empty the members
 
 Remembered is in a ConfigMap `feddns-orphans.<cluster>` of the system namespace, an item for each
 copy.  When it is full the object waits for the member instead.
@@ -41,6 +43,8 @@ from controllers.world import Delete, Json, Key, Member, Operation, Patch, Plan,
 FINALIZER = "federation.kubernetes.io/delete-from-underlying-clusters"
 ORPHAN = "orphan"
 FOREGROUND = "foregroundDeletion"
+LOOK_AGAIN = 1.0
+"""Seconds; only while the controllers start."""
 _MOST = 6000
 """Items of a ConfigMap; with the longest names they stay below 1 MiB."""
 
@@ -97,7 +101,8 @@ def _ending(member: Member, key: Key, copy: Json, orphans: bool) -> Operation | 
 def collect(key: Key, world: World) -> Plan:
     """What is to be done with copies whose federated object is gone."""
     if not world.whole(key.resource):
-        return Plan()
+        return Plan(again=LOOK_AGAIN)
+    marks = copies.marks(world)
     operations: list[Operation] = []
     writes: list[Write] = []
     for member in _in_order(world):
@@ -106,8 +111,10 @@ def collect(key: Key, world: World) -> Plan:
         copy = world.copy(member.name, key)
         is_ours = copy is not None and copies.owner(copy) == world.federation
         if copy is not None and is_ours:
-            ending = _ending(member, key, copy, is_remembered(key, member.name, world))
-            operations += [ending] if ending else []
+            orphans = is_remembered(key, member.name, world)
+            if orphans or copies.is_made_by(marks, copy):
+                ending = _ending(member, key, copy, orphans)
+                operations += [ending] if ending else []
         else:
             writes += forgetting(key, member.name, world)
     return Plan(tuple(writes), operations=tuple(operations))

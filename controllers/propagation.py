@@ -2,8 +2,8 @@
 
     federated object             then
     left alone (`kinds`)         nothing
-    the memory of orphans is     nothing yet
-    not read (`deletion`)
+    ConfigMaps or Namespaces     nothing yet: they say what is to be left (`deletion`), and which
+    were not read                API this is (`copies.marks`)
     gone                         `deletion.collect`: what is owed to members that return
     being deleted                `namespaces` for a Namespace that is held, then `deletion`
     there                        our finalizer first, then each member:
@@ -63,8 +63,6 @@ from feddns.errors import ObjectRefused
 
 LOOK_AGAIN = 60.0
 """Seconds until a member is asked again whether a name is free."""
-LOOK_FOR_MEMORY = 1.0
-"""Seconds; only while the controllers start."""
 LOOK_FOR_NAMESPACE = 5.0
 """Seconds; its coming is told, this is for when it is not."""
 
@@ -103,8 +101,8 @@ def reconcile(key: Key, world: World) -> Plan:
     federated = world.federated(key)
     if kinds.is_left_alone(key, federated, world.system_namespace):
         return Plan()
-    if not world.whole(kinds.CONFIGMAPS):
-        return Plan(again=LOOK_FOR_MEMORY)
+    if not (world.whole(kinds.CONFIGMAPS) and world.whole(NAMESPACES)):
+        return Plan(again=deletion.LOOK_AGAIN)
     if federated is None:
         return deletion.collect(key, world)
     said = conditions.parse(_annotation(federated, conditions.STATUS))
@@ -148,11 +146,11 @@ def _bodies(case: Case, selected: Mapping[str, Member]) -> dict[str, Json]:
     """By cluster, what it is to have.  All the same, unless the kind is scheduled."""
     row, federated, world = case.row, case.federated, case.world
     if row.schedule is None:
-        body = copies.body(row, federated, world.federation)
+        body = copies.body(row, federated, copies.marks(world))
         return dict.fromkeys(selected, body)
     overrides = row.schedule(federated, list(selected.values()), world)
     return {
-        cluster: copies.body(row, federated, world.federation, override)
+        cluster: copies.body(row, federated, copies.marks(world), override)
         for cluster, override in overrides.items()
     }
 

@@ -264,6 +264,7 @@ class Federation:
         self.system_namespace = "federation-system"
         self.grace = 40.0
         self.api = Api("federation")
+        self.create(namespace("kube-system"))
         self.places: dict[str, Place] = {}
         self.unlisted: set[Resource] = set()
         self.events: list[Told] = []

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controllers import copies, kinds
+from controllers.copies import Marks
 from controllers.kinds import CONFIGMAPS, DAEMONSETS, NAMESPACES, SECRETS, SERVICES
 from tests.clusterapi import Api, path_of
 from tests.clusterprograms import ClusterFailed
@@ -23,7 +24,7 @@ HTTPS = {"name": "https", "port": 443, "protocol": "TCP"}
 
 def body(federated: a.Object, override: a.Object | None = None) -> dict[str, Any]:
     resource = a.key_of(federated).resource
-    return copies.body(ROWS[resource], federated, "fellowship", override)
+    return copies.body(ROWS[resource], federated, Marks("fellowship", "api"), override)
 
 
 def spec(federated: a.Object) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def test_labels_and_annotations_are_copied_and_marked() -> None:
             "name": "c",
             "namespace": "shop",
             "labels": {"app": "web", copies.LABEL: "fellowship"},
-            "annotations": {"note": "hello", copies.ORIGIN: "7"},
+            "annotations": {"note": "hello", copies.ORIGIN: "api/7"},
         },
         "data": {"key": "value"},
     }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from controllers import copies, deletion, propagation
-from controllers.kinds import CONFIGMAPS, SERVICES
+from controllers import copies, deletion
+from controllers.kinds import CONFIGMAPS, NAMESPACES, SERVICES
 from controllers.world import Delete, Key, Patch, Plan, Trouble
 from tests.controllers import fake as a
 from tests.controllers.fake import Federation, annotation
@@ -213,18 +213,42 @@ def test_nothing_is_done_before_the_memory_was_read() -> None:
     fed, key = with_copies()
     fed.api = a.Api("empty")
     fed.unlisted = {CONFIGMAPS}
-    assert fed.plan(key) == Plan(again=propagation.LOOK_FOR_MEMORY)
+    assert fed.plan(key) == Plan(again=deletion.LOOK_AGAIN)
 
 
 def test_nothing_is_collected_before_the_federation_was_read_whole() -> None:
     fed, key = with_copies(a.service("shop/web"))
-    fed.api = a.Api("empty")
-    fed.unlisted = {SERVICES}
-    assert fed.plan(key) == Plan()
+    del fed.api.objects[key]
+    for unlisted in (SERVICES, NAMESPACES):
+        fed.unlisted = {unlisted}
+        assert fed.plan(key) == Plan(again=deletion.LOOK_AGAIN)
     fed.unlisted = set()
     assert {one.cluster for one in fed.plan(key).operations} == {"us", "eu"}
     fed.become("us", whole=frozenset())
     assert {one.cluster for one in fed.plan(key).operations} == {"eu"}
+
+
+@pytest.mark.parametrize("has_system", [True, False])
+def test_an_api_that_was_lost_and_made_anew_does_not_empty_the_members(has_system: bool) -> None:
+    fed, key = with_copies()
+    kept = fed.create(a.config_map("shop/kept", a="1"))
+    fed.settle()
+    fed.api = a.Api("anew")
+    if has_system:
+        fed.create(a.namespace("kube-system"))
+    fed.settle()
+    assert owners(fed, key) == owners(fed, kept) == {"us": "fellowship", "eu": "fellowship"}
+    fed.create(a.namespace("shop"))
+    fed.create(a.config_map("shop/kept", a="2"))  # what is put back there is ours again
+    fed.settle()
+    assert fed.places["eu"].api.objects[kept]["data"] == {"a": "2"}
+    assert owners(fed, key) == {"us": "fellowship", "eu": "fellowship"}
+    fed.lose("eu")
+    fed.delete(kept)
+    fed.settle()
+    fed.regain("eu")
+    fed.settle()
+    assert owners(fed, kept) == ({} if has_system else {"eu": "fellowship"})
 
 
 def test_a_member_that_is_registered_no_more_keeps_its_copies() -> None:
