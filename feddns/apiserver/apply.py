@@ -163,12 +163,14 @@ def _forgive(
 
 
 def _applied_client_side(live: dict[str, Any], type: Type, manager: Manager) -> FieldSet | None:
-    """What the annotation of `kubectl apply` says and still is so; None without it."""
+    """What the annotation of `kubectl apply` says and still is so; None when that is not known."""
     text = (live.get("metadata", {}).get("annotations") or {}).get(LAST_APPLIED)
     try:
         last = msgspec.json.decode(text) if text else None
         if not isinstance(last, dict) or last.get("apiVersion") != manager.api_version:
             return None
+        if typecheck.mismatches(last, type) or typecheck.mismatches(live, type):
+            return None  # also when the live object has an item twice
         fields = typed.fields_of(last, type)
         changes = typed.compare(last, live, type)
     except (msgspec.DecodeError, typed.Mismatch):
