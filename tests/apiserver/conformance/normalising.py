@@ -13,6 +13,7 @@ Pure.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -70,5 +71,6 @@ def in_order(value: Any) -> Any:
         return value
     found = {key: in_order(item) for key, item in value.items()}
     if isinstance(found.get("managedFields"), list):
-        found["managedFields"].sort(key=lambda entry: str({**entry, "time": ""}))
+        # The time is the last of an entry's keys, so that it decides nothing.
+        found["managedFields"].sort(key=lambda entry: json.dumps(entry, sort_keys=True))
     return found
