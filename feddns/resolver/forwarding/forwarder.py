@@ -29,7 +29,6 @@ Called by `relay` and `transport`.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
 
 from feddns.config import Settings
@@ -82,10 +81,8 @@ class Forwarder:
         self._chance = chance
         self._tell = tell
         self._questions: dict[Asked, Question] = {}
-        self._due: list[tuple[float, int, Question]] = []
-        self._serial = 0
+        self._probes: set[Question] = set()
         self._wanted: dict[Asked, Route] = {}
-        self._probes = 0
 
     # --- questions ----------------------------------------------------------------------------
 
@@ -106,7 +103,8 @@ class Forwarder:
                     return Given(copy, stale=True)
         self.numbers.misses += 1
         question = self._questions.get(asked)
-        if max(self.waiting, len(self._questions)) >= self.settings.upstream_outstanding:
+        most = self.settings.upstream_outstanding
+        if self.waiting >= most or len(self._questions) >= most:
             return self._full(stale, now)
         if question is None:
             question = self._start(asked, route, stale, now)
@@ -131,8 +129,8 @@ class Forwarder:
         return Given(messages.failure(NETWORK_ERROR, text, now))
 
     def _start(self, asked: Asked, route: Route, stale: Copy | None, now: float) -> Question:
-        question = Question(asked, self.servers.order(route.servers, now), stale, now)
-        question.deadline = now + self.settings.upstream_budget
+        order = self.servers.order(route.servers, now)
+        question = Question(asked, order, stale, now, now + self.settings.upstream_budget)
         self._questions[asked] = question
         if not question.order:
             names = ", ".join(route.servers)
@@ -141,12 +139,7 @@ class Forwarder:
         self._next(question, now)
         if not question.done:
             self._copy_to_the_sick(question, now)
-            self._schedule(question)
         return question
-
-    def _schedule(self, question: Question) -> None:
-        self._serial += 1
-        heapq.heappush(self._due, (question.due, self._serial, question))
 
     # --- tries --------------------------------------------------------------------------------
 
@@ -179,12 +172,11 @@ class Forwarder:
     def _try(
         self, question: Question, server: Server, tcp: bool, edns: bool, now: float
     ) -> bool:  # fmt: skip
-        exchange = Exchange(question, server, tcp, edns)
-        exchange.ident = self._chance(65_536)
-        exchange.started = now
         if edns and not server.option:
             server.option = self.marks.option(server.address)
-        exchange.message = messages.write(question.asked, exchange.ident, server.option, edns=edns)
+        ident = self._chance(65_536)
+        message = messages.write(question.asked, ident, server.option, edns=edns)
+        exchange = Exchange(question, server, tcp, edns, ident, message, now)
         server.note_asked(now)
         question.exchanges.append(exchange)
         if self._transport.send(exchange):
@@ -248,21 +240,15 @@ class Forwarder:
         if self._try(question, server, tcp, edns, now):
             patience = max(1.0, server.patience(self.settings.upstream_budget))
             self._wait(question, now + patience)
-            self._schedule(question)
         else:
-            self._on_refusal(question, now)
+            self._next(question, now)
 
     def _refuse(self, exchange: Exchange, why: str, now: float) -> None:
         question, server = exchange.question, exchange.server
         server.refusals += 1
         question.refused[server] = f"{server.address} {why}"
         if exchange is question.current or len(question.refused) == len(question.order):
-            self._on_refusal(question, now)
-
-    def _on_refusal(self, question: Question, now: float) -> None:
-        self._next(question, now)
-        if not question.done:
-            self._schedule(question)
+            self._next(question, now)
 
     def failed(self, exchange: Exchange, why: str) -> None:
         """The exchange's socket says that no reply will come."""
@@ -274,7 +260,7 @@ class Forwarder:
         self._transport.drop(exchange)
         self._undelivered(exchange, why, now)
         if exchange is question.current or len(question.refused) == len(question.order):
-            self._on_refusal(question, now)
+            self._next(question, now)
 
     def _end(self, exchange: Exchange) -> None:
         exchange.server.in_flight -= 1
@@ -317,7 +303,7 @@ class Forwarder:
         if question.probed is None:
             del self._questions[question.asked]
         else:
-            self._probes -= 1
+            self._probes.remove(question)
         for exchange in question.exchanges:
             exchange.server.in_flight -= 1
             self._transport.drop(exchange)
@@ -336,17 +322,15 @@ class Forwarder:
     # --- time -----------------------------------------------------------------------------------
 
     def sweep(self) -> bool:
-        """Do what is due; whether anything is in flight.  To be called every few hundredths."""
+        """Do what is due; whether anything is in flight.  To be called every few hundredths.
+
+        It looks at all there is: most questions are over before it comes by, and then a place in
+        the order of time would cost each of them more than a look costs the few.
+        """
         now = self.clock()
-        due = self._due
-        while due and due[0][0] <= now:
-            question = heapq.heappop(due)[2]
-            if question.done:
-                continue
-            if question.due <= now:
+        for question in [*self._questions.values(), *self._probes]:
+            if question.due <= now and not question.done:
                 self._on_due(question, now)
-            if not question.done:
-                self._schedule(question)
         return bool(self._questions or self._probes)
 
     def _on_due(self, question: Question, now: float) -> None:
@@ -392,8 +376,9 @@ class Forwarder:
     def note(self, asked: Asked, route: Route, copy: Copy) -> None:
         """A copy was asked for in another second; near its end it is fetched again."""
         copy.asked += 1
-        left = copy.expires - self.coarse.second
-        if copy.asked >= POPULAR and left <= max(1.0, copy.lifetime / 10) and copy.rcode in FINAL:
+        if copy.asked < POPULAR or copy.rcode not in FINAL:
+            return
+        if copy.expires - self.coarse.second <= max(1.0, copy.lifetime / 10):
             self._wanted[asked] = route
 
     # --- loops ----------------------------------------------------------------------------------
@@ -402,13 +387,10 @@ class Forwarder:
         server.probed_at = now
         nonce = self._chance(1 << 32).to_bytes(4, "big")
         asked = Asked(self.marks.probe(nonce), WANTS_RD)
-        question = Question(asked, [server], None, now)
-        question.probed = server
-        question.deadline = now + self.settings.upstream_budget
-        self._probes += 1
+        deadline = now + self.settings.upstream_budget
+        question = Question(asked, [server], None, now, deadline, probed=server)
+        self._probes.add(question)
         self._next(question, now)
-        if not question.done:
-            self._schedule(question)
 
     def is_ours(self, message: bytes) -> bool:
         """Whether a question came back to where it was sent from; its server is then left out."""

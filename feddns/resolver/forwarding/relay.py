@@ -91,27 +91,22 @@ class Local(msgspec.Struct, gc=False):
     version: int
 
 
-class Pending:
+class Pending(msgspec.Struct, eq=False):
     """A reply that is still to come: `send` is called with it.
 
     Whoever takes the message puts `send` in at once; a place that is gone by then must not mind.
+    `finish` adds what is for this asker alone.
     """
 
-    __slots__ = ("asked", "finish", "local", "message", "query", "relay", "route", "send", "tcp")
-
-    def __init__(
-        self, relay: Relay, message: bytes, tcp: bool, query: Query, local: Local,
-        asked: Asked, route: Route,
-    ) -> None:  # fmt: skip
-        self.relay = relay
-        self.message = message
-        self.tcp = tcp
-        self.query = query
-        self.local = local
-        self.asked = asked
-        self.route = route
-        self.finish: Callable[[bytes], bytes] | None = None  # what is added for this asker alone
-        self.send: Callable[[bytes], None] | None = None
+    relay: Relay
+    message: bytes
+    tcp: bool
+    query: Query
+    local: Local
+    asked: Asked
+    route: Route
+    finish: Callable[[bytes], bytes] | None = None
+    send: Callable[[bytes], None] | None = None
 
     def settle(self, given: Given) -> None:
         """Called by the forwarder."""
