@@ -204,7 +204,10 @@ class Forwarder:
     # --- what comes back ------------------------------------------------------------------------
 
     def received(self, exchange: Exchange, message: bytes) -> bool:
-        """Take a message from the exchange's server; False when it is no reply to it."""
+        """Take a message from the exchange's server; False when it is no reply to it.
+
+        With the reply the exchange is over.
+        """
         question, server = exchange.question, exchange.server
         if not messages.matches(message, exchange.ident, question.asked.question):
             return False
@@ -212,7 +215,8 @@ class Forwarder:
             return True
         now = self.clock()
         self.coarse.second = int(now)
-        self._end(exchange)
+        server.in_flight -= 1
+        question.exchanges.remove(exchange)
         if server.note_answer(now - exchange.started):
             self._tell(f"upstream {server.address} is up")
         settings = self.settings
@@ -261,11 +265,6 @@ class Forwarder:
         self._undelivered(exchange, why, now)
         if exchange is question.current or len(question.refused) == len(question.order):
             self._next(question, now)
-
-    def _end(self, exchange: Exchange) -> None:
-        exchange.server.in_flight -= 1
-        exchange.question.exchanges.remove(exchange)
-        self._transport.drop(exchange)
 
     # --- outcomes -------------------------------------------------------------------------------
 

@@ -41,7 +41,7 @@ class Transport(Protocol):
         """Send it; False when that cannot be."""
 
     def drop(self, exchange: Exchange) -> None:
-        """No reply is wanted any more."""
+        """No reply is wanted any more.  Not called for one that has come."""
 
 
 class Chance(Protocol):
