@@ -14,7 +14,8 @@ import logging
 import os
 import socket
 import struct
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from feddns.app.sockets import Listener
@@ -39,16 +40,14 @@ class Chance:
     """Random numbers below n from the kernel's generator, many taken from it at a time."""
 
     def __init__(self) -> None:
-        self._words: tuple[int, ...] = ()
-        self._at = 0
+        self._words: Iterator[int] = iter(())
 
     def __call__(self, below: int) -> int:
         """For n up to 2³² and small beside 2⁶⁴, so that the remainder favours nobody."""
-        if self._at == len(self._words):
-            self._words = _WORDS.unpack(os.urandom(_WORDS.size))
-            self._at = 0
-        word = self._words[self._at]
-        self._at += 1
+        word = next(self._words, None)
+        if word is None:
+            self._words = iter(_WORDS.unpack(os.urandom(_WORDS.size)))
+            word = next(self._words)
         return word % below
 
 
@@ -65,7 +64,9 @@ class Upstreams:
         self._loop = loop
         chance = Chance()
         self.transport = Transport(loop.call_later, chance)
-        self.forwarder = Forwarder(settings, self.transport, loop.time, chance, MARK, _log.warning)
+        self.forwarder = Forwarder(
+            settings, self.transport, time.monotonic, chance, MARK, _log.warning
+        )  # the loop's clock, without the loop
         self.transport.forwarder = self.forwarder
         self.relay = Relay(responder, self.forwarder)
         self._ready = (responder.udp, responder.tcp)
@@ -98,7 +99,7 @@ class Upstreams:
         self._follow_resolv_conf()
         self.relay.follow(self._store.current.nameservers)
         self.forwarder.tick()
-        now = self._loop.time()
+        now = time.monotonic()
         for ready in self._ready:
             ready.sweep(now)
 

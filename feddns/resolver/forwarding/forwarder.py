@@ -164,8 +164,9 @@ class Forwarder:
 
     def _wait(self, question: Question, until: float) -> None:
         """When to look at the question again: a stale copy may be due before the next try."""
-        question.try_until = min(until, question.deadline)
-        question.due = question.try_until
+        if until > question.deadline:
+            until = question.deadline
+        question.try_until = question.due = until
         if question.stale is not None and not question.is_appeased:
             question.due = min(question.due, question.stale_at)
 
