@@ -123,6 +123,7 @@ class Upstreams:
         counted = forwarder.numbers
         grown = {f"forward_{name}": getattr(counted, name) for name in counted.__slots__}
         grown["forward_hits"] = forwarder.coarse.hits
+        grown["forward_loops"] = forwarder.loops.found
         for name in FORWARDED:
             numbers[counter(name)] += grown[name] - self._published.get(name, 0)
         self._published = grown

@@ -37,7 +37,6 @@ from feddns.records import BADVERS, FORMERR, NOTIMP, RCODE_NAMES
 from feddns.resolver.forwarding import loops, messages
 from feddns.resolver.forwarding.copies import Clock, Copies
 from feddns.resolver.forwarding.inflight import Chance, Exchange, Given, Question, Transport, Waiter
-from feddns.resolver.forwarding.loops import Marks
 from feddns.resolver.forwarding.messages import FINAL, WANTS_RD, Asked, Copy
 from feddns.resolver.forwarding.routing import Route
 from feddns.resolver.forwarding.servers import Server, Servers
@@ -46,7 +45,6 @@ NO_REACHABLE_AUTHORITY, NETWORK_ERROR = 22, 23
 RECHECK = 5.0
 MOST_TRIES = 12
 POPULAR = 3
-PROBE_PAUSE, UNANSWERED_PAUSE = 3600.0, 10.0
 _PROBE_TRIES = 2
 _WITHOUT_EDNS = frozenset((FORMERR, NOTIMP, BADVERS))
 
@@ -54,10 +52,10 @@ _WITHOUT_EDNS = frozenset((FORMERR, NOTIMP, BADVERS))
 class Numbers:
     """What is counted, for the gauges `forward_<name>` of `counts`."""
 
-    __slots__ = ("answered", "failed", "loops", "misses", "prefetches", "refused_full", "stale")
+    __slots__ = ("answered", "failed", "misses", "prefetches", "refused_full", "stale")
 
     def __init__(self) -> None:
-        self.answered = self.failed = self.loops = self.misses = 0
+        self.answered = self.failed = self.misses = 0
         self.prefetches = self.refused_full = self.stale = 0
 
 
@@ -71,8 +69,8 @@ class Forwarder:
         """`mark`: random, the same in all processes; `tell` takes a line for the operator."""
         self.settings = settings
         self.clock = clock
-        self.marks = Marks(mark)
         self.servers = Servers(settings.upstream_policy, chance)
+        self.loops = loops.Loops(mark, self.servers, tell)
         self.copies = Copies(settings.forward_cache << 20, settings.serve_stale)
         self.coarse = Clock()
         self.numbers = Numbers()
@@ -174,7 +172,7 @@ class Forwarder:
         self, question: Question, server: Server, tcp: bool, edns: bool, now: float
     ) -> bool:  # fmt: skip
         if edns and not server.option:
-            server.option = self.marks.option(server.address)
+            server.option = self.loops.marks.option(server.address)
         ident = self._chance(65_536)
         message = messages.write(question.asked, ident, server.option, edns=edns)
         exchange = Exchange(question, server, tcp, edns, ident, message, now)
@@ -272,7 +270,7 @@ class Forwarder:
     def _finish(self, question: Question, copy: Copy) -> None:
         self._close(question)
         if question.probed is not None:
-            self._judge(question.probed, loops.came_back(copy.body))
+            self.loops.judge(question.probed, loops.came_back(copy.body))
             return
         self.numbers.answered += 1
         self.copies.put(question.asked, copy)
@@ -281,8 +279,7 @@ class Forwarder:
     def _give_up(self, question: Question, now: float, code: int, text: str) -> None:
         self._close(question)
         if question.probed is not None:
-            question.probed.probed_at = now - PROBE_PAUSE + UNANSWERED_PAUSE
-            self._judge(question.probed, False)
+            self.loops.excuse(question.probed, now)
             return
         self.numbers.failed += 1
         stale = question.stale
@@ -368,10 +365,17 @@ class Forwarder:
             if asked not in self._questions:
                 self.numbers.prefetches += 1
                 self._start(asked, route, self.copies.get(asked), now)
-        for server in list(self.servers.known.values()):
-            pause = server.loop_pause if server.loops else PROBE_PAUSE
-            if server.probed_at is None or now >= server.probed_at + pause:
-                self._probe(server, now)
+        for server in self.loops.due(now):
+            self._probe(server, now)
+
+    def _probe(self, server: Server, now: float) -> None:
+        server.probed_at = now
+        nonce = self._chance(1 << 32).to_bytes(4, "big")
+        asked = Asked(self.loops.marks.probe(nonce), WANTS_RD)
+        deadline = now + self.settings.upstream_budget
+        question = Question(asked, [server], None, now, deadline, probed=server)
+        self._probes.add(question)
+        self._next(question, now)
 
     def note(self, asked: Asked, route: Route, copy: Copy) -> None:
         """A copy was asked for in another second; near its end it is fetched again."""
@@ -380,38 +384,6 @@ class Forwarder:
             return
         if copy.expires - self.coarse.second <= max(1.0, copy.lifetime / 10):
             self._wanted[asked] = route
-
-    # --- loops ----------------------------------------------------------------------------------
-
-    def _probe(self, server: Server, now: float) -> None:
-        server.probed_at = now
-        nonce = self._chance(1 << 32).to_bytes(4, "big")
-        asked = Asked(self.marks.probe(nonce), WANTS_RD)
-        deadline = now + self.settings.upstream_budget
-        question = Question(asked, [server], None, now, deadline, probed=server)
-        self._probes.add(question)
-        self._next(question, now)
-
-    def is_ours(self, message: bytes) -> bool:
-        """Whether a question came back to where it was sent from; its server is then left out."""
-        number = self.marks.found(message)
-        if number is None:
-            return False
-        for server in self.servers.known.values():
-            if loops.number(server.address) == number:
-                server.probed_at = self.clock()
-                self._judge(server, True)
-        return True
-
-    def _judge(self, server: Server, leads_back: bool) -> None:
-        if leads_back:
-            self.numbers.loops += 1
-        if server.note_loop(leads_back):
-            self._tell(
-                f"upstream {server.address} leads back to this server: it is left out"
-                if leads_back
-                else f"upstream {server.address} no longer leads back to this server"
-            )
 
     # --- for others -----------------------------------------------------------------------------
 

@@ -152,10 +152,11 @@ class Relay:
         name = result.outside
         assert name is not None
         forwarder = self.forwarder
-        if forwarder.is_ours(message):
+        loops = forwarder.loops
+        if loops.is_ours(message, forwarder.clock):
             return _LOOP
-        if forwarder.marks.is_probe(name):
-            return Answer(NOERROR, (forwarder.marks.answer(name),))
+        if loops.marks.is_probe(name):
+            return Answer(NOERROR, (loops.marks.answer(name),))
         found = self.routes.of(name, query.type)
         if found is None:
             return result
