@@ -7,8 +7,8 @@
 
 They are in an epoll set of their own, which the event loop sees as one descriptor, as those of
 `tcp` are: a question comes and goes without the loop's books.  While something is in flight, time
-is brought to the forwarder every few hundredths of a second; when nothing was asked between two of
-these sweeps, the sockets that had their answers are closed.
+is brought to the forwarder every few hundredths of a second; when fewer than 16 were asked between
+two of these sweeps, the sockets that have had their answers are closed.
 
 I/O, but no decision.  Called by the answering process.
 """
@@ -63,7 +63,8 @@ class Transport:
         self._spares: defaultdict[Server, list[Place]] = defaultdict(list)
         self._places: dict[int, Place] = {}
         self._call_later = call_later
-        self._is_sweeping = self._is_asked = False
+        self._is_sweeping = False
+        self._asked = 0
 
     def fileno(self) -> int:
         """What the event loop is to watch for reading."""
@@ -73,7 +74,7 @@ class Transport:
 
     def send(self, exchange: Exchange) -> bool:
         """By a socket that has had its answer, or a new one; False when the machine refuses."""
-        self._is_asked = True
+        self._asked += 1
         spares = self._spares[exchange.server]
         if len(spares) < _FEW or exchange.tcp:
             return self._open(exchange)
@@ -160,15 +161,15 @@ class Transport:
         self.epoll.close()
 
     def _sweep(self) -> None:
-        self._is_sweeping = self.forwarder.sweep() or self._is_asked
-        self._is_asked = False
+        if self._asked < _FEW:
+            for spares in self._spares.values():
+                for place in spares:
+                    self._close(place)
+            self._spares.clear()
+        self._is_sweeping = self.forwarder.sweep() or self._asked > 0
+        self._asked = 0
         if self._is_sweeping:
             self._call_later(_SWEEP, self._sweep)
-            return
-        for spares in self._spares.values():
-            for place in spares:
-                self._close(place)
-        self._spares.clear()
 
     # --- sockets ----------------------------------------------------------------------------------
 

@@ -125,13 +125,14 @@ def test_who_speaks_without_a_question_is_not_heard_and_not_asked_by_it(bench: B
     assert (bench.taken, bench.sockets()) == ([b"right"], 0)
 
 
-def test_spare_sockets_are_closed_when_nothing_is_asked_between_two_sweeps(bench: Bench) -> None:
-    bench.answer(bench.ask()[1])
+@pytest.mark.parametrize(("asked", "left"), [(1, 0), (FEW - 1, 0), (FEW, FEW), (2 * FEW, FEW)])
+def test_spare_sockets_are_closed_when_few_are_asked_between_two_sweeps(
+    bench: Bench, asked: int, left: int
+) -> None:
+    for _ in range(asked):
+        bench.answer(bench.ask()[1])
     bench.turn_the_clock()
-    assert bench.sockets() == 1
-    bench.answer(bench.ask()[1])
-    bench.turn_the_clock()
-    assert bench.sockets() == 2
+    assert bench.sockets() == left
     bench.turn_the_clock()
     assert (bench.sockets(), bench.timers) == (0, [])
     bench.answer(bench.ask()[1])
