@@ -64,9 +64,8 @@ class Upstreams:
         self._loop = loop
         chance = Chance()
         self.transport = Transport(loop.call_later, chance)
-        self.forwarder = Forwarder(
-            settings, self.transport, time.monotonic, chance, MARK, _log.warning
-        )  # the loop's clock, without the loop
+        clock = time.monotonic  # the loop's, without a call of the loop
+        self.forwarder = Forwarder(settings, self.transport, clock, chance, MARK, _log.warning)
         self.transport.forwarder = self.forwarder
         self.relay = Relay(responder, self.forwarder)
         self._ready = (responder.udp, responder.tcp)

@@ -86,10 +86,10 @@ class Copies:
         self._old.clear()
         self.bytes = self._young_bytes = 0
 
-    def _count(self, part: OrderedDict[Asked, Copy], cost: int) -> None:
-        self.bytes += cost
+    def _count(self, part: OrderedDict[Asked, Copy], size: int) -> None:
+        self.bytes += size
         if part is self._young:
-            self._young_bytes += cost
+            self._young_bytes += size
 
     def _shrink(self) -> None:
         while self._young_bytes > self._budget // 4:
