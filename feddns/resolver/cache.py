@@ -114,7 +114,7 @@ class Cache:
                 return
         self.ready[key] = entry
         self.bytes += cost
-        for dependency in depends:
+        for dependency in set(depends):
             self._keys.setdefault(dependency, []).append(key)
         if expires is not None:
             # Without dependencies no list holds the key any more once the answer is taken out.
