@@ -130,8 +130,7 @@ class Builder:
             snapshot = self._empty
             self._dependencies.add(EVERYTHING)
         for event in step.events:
-            self._dependencies.update(world.touched(snapshot, event))
-            snapshot = world.apply(snapshot, event)
+            snapshot = world.apply(snapshot, event, self._dependencies)
             if isinstance(event, Put) and event.triggered:
                 self._triggered.append(event.triggered)
         self._building = snapshot

@@ -23,7 +23,7 @@ Pure: no clock, no I/O.  Called by `store`.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -31,7 +31,7 @@ from immutables import Map
 
 from feddns import names, topology
 from feddns.errors import NameRefused
-from feddns.events import Event, Gone, Put, Stale, Synced
+from feddns.events import Event, Gone, Put, Synced
 from feddns.federations import Federations
 from feddns.names import Label, Name
 from feddns.nameservers import Nameservers
@@ -48,10 +48,21 @@ from feddns.topology import GLOBAL, Cluster, Node, Scope
 
 ServiceKey = tuple[Label, Label]
 Dependency = Hashable
-"""What an answer was made from: a service key `(namespace, service)`, a namespace `(namespace,)`,
-a packed address, a federated service `("federated", namespace, service)`, or `EVERYTHING`."""
+"""What an answer was made from, and what an event touches:
+
+    (namespace,)                         whether the namespace exists
+    (namespace, service)                 the Service, and whether it has a ready endpoint
+    (namespace, service, 4 or 16)        what its slices say of addresses of so many octets
+    address                              which services it belongs to
+    (namespace, address)                 whether a Pod of the namespace has it
+    ("federated", namespace, service)    the federated Service
+    EVERYTHING                           none of these may be relied on
+
+Most Services have an address of their own, so most changes of slices touch no answer.
+"""
 
 EVERYTHING = "everything"
+FAMILIES = 4, 16
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -66,28 +77,29 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
         Ready is what the slice says (a terminating endpoint is not), unless the Service publishes
         those that are not ready (specification 2.1; coredns-behaviour.md K-TOLERANT, K-LEAVING).
         """
-        tolerant = self.service is not None and self.service.publish_not_ready
         seen: dict[tuple[Label, tuple[bytes, ...]], Endpoint] = {}
-        for piece in self.slices:
-            for endpoint in piece.endpoints:
-                if endpoint.ready or tolerant:
-                    seen.setdefault((endpoint.hostname, endpoint.addresses), endpoint)
+        for endpoint in self._ready():
+            seen.setdefault((endpoint.hostname, endpoint.addresses), endpoint)
         return list(seen.values())
 
     def has_ready_endpoint(self) -> bool:
-        tolerant = self.service is not None and self.service.publish_not_ready
-        return any(
-            endpoint.ready or tolerant for piece in self.slices for endpoint in piece.endpoints
-        )
+        return next(self._ready(), None) is not None
 
     def addresses(self) -> set[bytes]:
         """Every address that has a PTR record to this service; none without a Service object."""
         if self.service is None or self.service.kind is Kind.EXTERNAL_NAME:
             return set()
         found = set(self.service.addresses)
-        for endpoint in self.endpoints():
+        for endpoint in self._ready():
             found.update(endpoint.addresses)
         return found
+
+    def _ready(self) -> Iterator[Endpoint]:
+        tolerant = self.service is not None and self.service.publish_not_ready
+        for piece in self.slices:
+            for endpoint in piece.endpoints:
+                if endpoint.ready or tolerant:
+                    yield endpoint
 
 
 Packed = bytes
@@ -170,41 +182,20 @@ class Snapshot(msgspec.Struct, frozen=True):
         return self.view if federation == self.viewed_federation() else None
 
 
-def apply(snapshot: Snapshot, event: Event) -> Snapshot:
-    """The world after the event.  Never raises for an event that `events` can express."""
+def apply(snapshot: Snapshot, event: Event, touched: set[Dependency] | None = None) -> Snapshot:
+    """The world after the event.  Never raises for an event that `events` can express.
+
+    Adds to `touched` whatever an answer may have depended on that is not as it was.
+    """
+    if touched is None:
+        touched = set()
+    if isinstance(event, Put | Gone):
+        handler = _HANDLERS[type(event.object)]
+        return handler(snapshot, event.object, isinstance(event, Put), touched)
+    touched.add(EVERYTHING)
     if isinstance(event, Synced):
         return _synced(snapshot, event.federation)
-    if isinstance(event, Stale):
-        return _stale(snapshot, event.since)
-    old_or_new = event.object
-    return _HANDLERS[type(old_or_new)](snapshot, old_or_new, isinstance(event, Put))
-
-
-def touched(before: Snapshot, event: Event) -> Iterable[Dependency]:
-    """What answers may have depended on that this event changes; rather too much than too little.
-
-    `before` is the world the event comes into.  Addresses that a Service or Slice had there need no
-    mention, as a PTR answer depends on the services it names; those of slices that wait for their
-    Service do, and those that a Pod had.
-    """
-    if isinstance(event, Put | Gone):
-        thing = event.object
-        if isinstance(thing, Service):
-            entry = before.entry(*thing.key) or Entry()
-            endpoints = [endpoint for piece in entry.slices for endpoint in piece.endpoints]
-            waiting = [address for endpoint in endpoints for address in endpoint.addresses]
-            return ((thing.namespace,), thing.key, *thing.addresses, *waiting)
-        if isinstance(thing, Slice):
-            addresses = [a for endpoint in thing.endpoints for a in endpoint.addresses]
-            return ((thing.namespace,), (thing.namespace, thing.service), *addresses)
-        if isinstance(thing, Namespace):
-            return ((thing.name,),)
-        if isinstance(thing, Pod):
-            old = before.pods.get(thing.key, thing).addresses
-            return tuple((thing.namespace, address) for address in (*old, *thing.addresses))
-        if isinstance(thing, FederatedService):
-            return (("federated", *thing.key),)
-    return (EVERYTHING,)
+    return _stale(snapshot, event.since)
 
 
 def _stale(snapshot: Snapshot, since: float) -> Snapshot:
@@ -231,36 +222,66 @@ def _with(snapshot: Snapshot, **changes: Any) -> Snapshot:
 # --- one handler per kind of object -----------------------------------------------------------
 
 
-def _apply_service(snapshot: Snapshot, service: Service, there: bool) -> Snapshot:
+def _apply_service(
+    snapshot: Snapshot, service: Service, there: bool, touched: set[Dependency]
+) -> Snapshot:
     entry = snapshot.entry(*service.key) or Entry()
-    return _with_entry(
-        snapshot, service.key, entry, Entry(service if there else None, entry.slices)
-    )
+    new = Entry(service if there else None, entry.slices)
+    return _with_entry(snapshot, service.key, entry, new, touched)
 
 
-def _apply_slice(snapshot: Snapshot, piece: Slice, there: bool) -> Snapshot:
-    key = (piece.namespace, piece.service)
-    entry = snapshot.entry(*key) or Entry()
-    slices = tuple(other for other in entry.slices if other.name != piece.name)
-    if there:
-        slices += (piece,)
-    return _with_entry(snapshot, key, entry, Entry(entry.service, slices))
+def _apply_slice(
+    snapshot: Snapshot, piece: Slice, there: bool, touched: set[Dependency]
+) -> Snapshot:
+    namespace, service = key = (piece.namespace, piece.service)
+    entry = snapshot.entry(namespace, service) or Entry()
+    nothing = Slice(namespace, piece.name, service)
+    before, rest = nothing, []
+    for other in entry.slices:
+        if other.name == piece.name:
+            before = other
+        else:
+            rest.append(other)
+    for size in _differing(before, piece if there else nothing):
+        touched.add((namespace, service, size))
+    new = Entry(entry.service, (*rest, piece) if there else tuple(rest))
+    return _with_entry(snapshot, key, entry, new, touched)
 
 
-def _with_entry(snapshot: Snapshot, key: ServiceKey, old: Entry, new: Entry) -> Snapshot:
+def _differing(one: Slice, other: Slice) -> Iterable[int]:
+    """The families of which answers can tell the slices apart; their ports belong to both."""
+    if one.ports != other.ports:
+        return FAMILIES
+    return {
+        len(address)
+        for piece in (one, other)
+        for endpoint in piece.endpoints
+        for address in endpoint.addresses
+    }
+
+
+def _with_entry(
+    snapshot: Snapshot, key: ServiceKey, old: Entry, new: Entry, touched: set[Dependency]
+) -> Snapshot:
     namespace, name = key
+    if old.service != new.service or old.has_ready_endpoint() != new.has_ready_endpoint():
+        touched.add(key)
     services = snapshot.namespaces.get(namespace, Map())
     if new.service is None and not new.slices:
         services = services.delete(name) if name in services else services
     else:
         services = services.set(name, _pack(new))
+    if namespace not in snapshot.namespaces or not services:
+        touched.add((namespace,))
     if services:
         namespaces = snapshot.namespaces.set(namespace, services)
     elif namespace in snapshot.namespaces:
         namespaces = snapshot.namespaces.delete(namespace)
     else:
         namespaces = snapshot.namespaces
-    reverse = _reindexed(snapshot.reverse, key, old.addresses(), new.addresses())
+    was, now = old.addresses(), new.addresses()
+    touched.update(now - was)  # who had it and has it no more is touched itself
+    reverse = _reindexed(snapshot.reverse, key, was, now)
     return _with(snapshot, namespaces=namespaces, reverse=reverse)
 
 
@@ -283,13 +304,18 @@ def _reindexed(
     return index.finish()
 
 
-def _apply_namespace(snapshot: Snapshot, namespace: Namespace, there: bool) -> Snapshot:
+def _apply_namespace(
+    snapshot: Snapshot, namespace: Namespace, there: bool, touched: set[Dependency]
+) -> Snapshot:
+    touched.add((namespace.name,))
     return _with(snapshot, declared=_changed(snapshot.declared, namespace.name, None, there))
 
 
-def _apply_pod(snapshot: Snapshot, pod: Pod, there: bool) -> Snapshot:
+def _apply_pod(snapshot: Snapshot, pod: Pod, there: bool, touched: set[Dependency]) -> Snapshot:
     index = snapshot.pod_addresses
     old = snapshot.pods.get(pod.key)
+    for address in (*(old or pod).addresses, *pod.addresses):
+        touched.add((pod.namespace, address))
     for address in set(old.addresses) if old else ():
         rest = tuple(name for name in index[pod.namespace, address] if name != pod.name)
         index = _changed(index, (pod.namespace, address), rest, bool(rest))
@@ -300,21 +326,31 @@ def _apply_pod(snapshot: Snapshot, pod: Pod, there: bool) -> Snapshot:
     return _with(snapshot, pods=pods, pod_addresses=index)
 
 
-def _apply_node(snapshot: Snapshot, node: Node, there: bool) -> Snapshot:
+def _apply_node(snapshot: Snapshot, node: Node, there: bool, touched: set[Dependency]) -> Snapshot:
+    touched.add(EVERYTHING)
     nodes = _changed(snapshot.nodes, node.name, node, there)
     return _with(snapshot, nodes=nodes, location=topology.own_location(nodes.values()))
 
 
-def _apply_federations(snapshot: Snapshot, federations: Federations, there: bool) -> Snapshot:
+def _apply_federations(
+    snapshot: Snapshot, federations: Federations, there: bool, touched: set[Dependency]
+) -> Snapshot:
+    touched.add(EVERYTHING)
     items = federations.items if there else ()
     return _with(snapshot, federations={item.name: item.domain for item in items})
 
 
-def _apply_nameservers(snapshot: Snapshot, given: Nameservers, there: bool) -> Snapshot:
+def _apply_nameservers(
+    snapshot: Snapshot, given: Nameservers, there: bool, touched: set[Dependency]
+) -> Snapshot:
+    touched.add(EVERYTHING)
     return _with(snapshot, nameservers=given if there else Nameservers())
 
 
-def _apply_cluster(snapshot: Snapshot, cluster: Cluster, there: bool) -> Snapshot:
+def _apply_cluster(
+    snapshot: Snapshot, cluster: Cluster, there: bool, touched: set[Dependency]
+) -> Snapshot:
+    touched.add(EVERYTHING)
     view = _view(snapshot)
     clusters = _changed(view.clusters, cluster.name, cluster, there)
     return _with_view(snapshot, View(clusters, view.services, _scopes(clusters.values())))
@@ -340,7 +376,10 @@ def _scopes(clusters: Iterable[Cluster]) -> dict[Name, Scope]:
     return scopes
 
 
-def _apply_federated(snapshot: Snapshot, service: FederatedService, there: bool) -> Snapshot:
+def _apply_federated(
+    snapshot: Snapshot, service: FederatedService, there: bool, touched: set[Dependency]
+) -> Snapshot:
+    touched.add(("federated", *service.key))
     view = _view(snapshot)
     services = _changed(view.services, service.key, service, there)
     return _with_view(snapshot, View(view.clusters, services, view.scopes))
@@ -352,7 +391,7 @@ def _changed(mapping: Map[Any, Any], key: Hashable, value: object, there: bool) 
     return mapping.delete(key) if key in mapping else mapping
 
 
-_HANDLERS: dict[type, Callable[[Snapshot, Any, bool], Snapshot]] = {
+_HANDLERS: dict[type, Callable[[Snapshot, Any, bool, set[Dependency]], Snapshot]] = {
     Service: _apply_service,
     Slice: _apply_slice,
     Namespace: _apply_namespace,

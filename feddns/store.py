@@ -32,8 +32,7 @@ class Store:
         snapshot = self.current
         dependencies: set[Dependency] = set()
         for event in events:
-            dependencies.update(world.touched(snapshot, event))
-            snapshot = world.apply(snapshot, event)
+            snapshot = world.apply(snapshot, event, dependencies)
         self.swap(snapshot, dependencies)
 
     def swap(self, snapshot: Snapshot, dependencies: set[Dependency]) -> None:

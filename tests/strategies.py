@@ -57,7 +57,9 @@ QUESTIONS = [
     *[(f"{name}.cluster.local.", "A") for name in _CLUSTER],
     *[(f"{name}.cluster.local.", "SRV") for name in _PORTS],
     *[(f"{name}.cluster.local.", "AAAA") for name in ("web.a.svc", "fd00--1.a.a.svc", "a.a.fed.svc",
-                                                      "fd00--1.fed.pod", "nope.a.svc")],
+                                                      "fd00--1.fed.pod", "nope.a.svc",
+                                                      "h.web.a.svc", "web.a.fed.svc")],
+    ("_http._tcp.web.a.svc.cluster.local.", "A"), ("_tcp.web.a.svc.cluster.local.", "TXT"),
     *[("web.a.fed.svc.cluster.local.", kind) for kind in ("CNAME", "ANY", "TXT")],
     *[(name, "PTR") for name in _REVERSE],
     *[(name, "TXT") for name in _REVERSE[:2]],
@@ -119,6 +121,21 @@ slices = st.builds(
     st.lists(endpoints, max_size=3).map(tuple),
     ports,
 )
+one_service = st.builds(
+    Service, st.just(b"a"), st.just(b"web"), st.sampled_from([Kind.HEADLESS, *Kind]),
+    _some_addresses, ports, st.sampled_from(TARGETS), st.booleans(),
+).map(_consistent)  # fmt: skip
+its_slices = st.builds(
+    Slice, st.just(b"a"), st.sampled_from([b"s1", b"s2"]), st.just(b"web"),
+    st.lists(
+        st.builds(
+            Endpoint, _some_addresses, st.sampled_from(HOSTNAMES),
+            ready=st.sampled_from([True, True, True, False]), pod=st.sampled_from([b"", b"p"]),
+        ),
+        max_size=2,
+    ).map(tuple), ports,
+)  # fmt: skip
+"""Changes of one Service: where it stays ready, only records change."""
 ingresses = st.one_of(
     st.builds(Ingress, st.sampled_from(PUBLIC)),
     st.just(Ingress(b"", names.parse("lb.example.net"))),

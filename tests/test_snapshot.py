@@ -11,10 +11,19 @@ import pytest
 from hypothesis import given
 from immutables import Map
 
-from feddns import feed, names, snapshot
+from feddns import feed, names
 from feddns.events import Gone, Put, Synced
 from feddns.services import Kind, Pod, Service
-from feddns.snapshot import EVERYTHING, Entry, Snapshot, View, apply, unpack
+from feddns.snapshot import (
+    EVERYTHING,
+    FAMILIES,
+    Dependency,
+    Entry,
+    Snapshot,
+    View,
+    apply,
+    unpack,
+)
 from feddns.store import Store
 from tests import strategies, world
 
@@ -154,16 +163,20 @@ def test_by_the_feed_as_by_commit(before: list, later: list, random) -> None:
 def test_what_is_touched_covers_what_changed(before: list, event) -> None:
     """Every entry, address and federated Service that looks different afterwards is named."""
     old = build(before)
-    new = apply(old, event)
-    touched = set(snapshot.touched(old, event))
+    touched: set[Dependency] = set()
+    new = apply(old, event, touched)
     if EVERYTHING in touched:
         return
     for namespace in strategies.NAMESPACES:
         if old.has_namespace(namespace) != new.has_namespace(namespace):
             assert (namespace,) in touched
         for name in strategies.SERVICES:
-            if old.entry(namespace, name) != new.entry(namespace, name):
+            was, now = old.entry(namespace, name) or Entry(), new.entry(namespace, name) or Entry()
+            if (was.service, was.has_ready_endpoint()) != (now.service, now.has_ready_endpoint()):
                 assert (namespace, name) in touched
+            for size in FAMILIES:
+                if told(was, size) != told(now, size):
+                    assert (namespace, name, size) in touched
             if old.view.services.get((namespace, name)) != new.view.services.get((namespace, name)):
                 assert ("federated", namespace, name) in touched
         for address in strategies.ADDRESSES:
@@ -174,7 +187,17 @@ def test_what_is_touched_covers_what_changed(before: list, event) -> None:
         gained = set(new.reverse.get(address, ())) - set(old.reverse.get(address, ()))
         lost = set(old.reverse.get(address, ())) - set(new.reverse.get(address, ()))
         assert not gained or address in touched
-        assert lost <= touched
+        assert all(key in touched or (*key, len(address)) in touched for key in lost)
+
+
+def told(entry: Entry, size: int) -> object:
+    """What the slices say of a family, and their ports, which belong to every family."""
+    return {
+        (piece.name, piece.ports, endpoint)
+        for piece in entry.slices
+        for endpoint in piece.endpoints or (None,)
+        if endpoint is None or any(len(address) == size for address in endpoint.addresses)
+    } - {(piece.name, (), None) for piece in entry.slices}
 
 
 # --- by example -------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ import logging
 import os
 import socket
 import struct
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from feddns.app.sockets import Listener
@@ -39,16 +40,14 @@ class Chance:
     """Random numbers below n from the kernel's generator, many taken from it at a time."""
 
     def __init__(self) -> None:
-        self._words: tuple[int, ...] = ()
-        self._at = 0
+        self._words: Iterator[int] = iter(())
 
     def __call__(self, below: int) -> int:
         """For n up to 2³² and small beside 2⁶⁴, so that the remainder favours nobody."""
-        if self._at == len(self._words):
-            self._words = _WORDS.unpack(os.urandom(_WORDS.size))
-            self._at = 0
-        word = self._words[self._at]
-        self._at += 1
+        word = next(self._words, None)
+        if word is None:
+            self._words = iter(_WORDS.unpack(os.urandom(_WORDS.size)))
+            word = next(self._words)
         return word % below
 
 
@@ -65,7 +64,8 @@ class Upstreams:
         self._loop = loop
         chance = Chance()
         self.transport = Transport(loop.call_later, chance)
-        self.forwarder = Forwarder(settings, self.transport, loop.time, chance, MARK, _log.warning)
+        clock = time.monotonic  # the loop's, without a call of the loop
+        self.forwarder = Forwarder(settings, self.transport, clock, chance, MARK, _log.warning)
         self.transport.forwarder = self.forwarder
         self.relay = Relay(responder, self.forwarder)
         self._ready = (responder.udp, responder.tcp)
@@ -98,7 +98,7 @@ class Upstreams:
         self._follow_resolv_conf()
         self.relay.follow(self._store.current.nameservers)
         self.forwarder.tick()
-        now = self._loop.time()
+        now = time.monotonic()
         for ready in self._ready:
             ready.sweep(now)
 
@@ -122,6 +122,7 @@ class Upstreams:
         counted = forwarder.numbers
         grown = {f"forward_{name}": getattr(counted, name) for name in counted.__slots__}
         grown["forward_hits"] = forwarder.coarse.hits
+        grown["forward_loops"] = forwarder.loops.found
         for name in FORWARDED:
             numbers[counter(name)] += grown[name] - self._published.get(name, 0)
         self._published = grown

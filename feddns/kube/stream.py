@@ -3,9 +3,9 @@
 A watch is a small record for each event, and a turn of asyncio's own TLS costs 80 µs for each,
 pausing or not, for it pauses what is decrypted and not the socket.  Here pieces that follow one
 another within 5 ms end the readiness of the socket: it is looked at every 3 ms, until it had
-nothing for three times; and as long as more than two have come each time, seldomer, down to every
-20 ms.  A lone event is read at once, one of a thousand a second 10 ms later on average, and a turn
-takes all that is there.
+nothing for three times; and when more than two have come, seldomer, down to every 20 ms, until it
+is one or two.  A lone event is read at once, one of a thousand a second 10 ms later on average,
+whether they come alone or ten together, and a turn takes all that is there.
 
     trouble                        `lost` is told
     the peer closed                ""
@@ -82,9 +82,10 @@ class Stream:
     def _readable(self) -> None:
         size = self._read()
         now = self._loop.time()
-        if size:
-            self._alone = size  # about one event: it was read as soon as it was there
-        if self.is_open and 0 < size < _SMALL and now - self._last < CLOSE_TOGETHER:
+        is_close = now - self._last < CLOSE_TOGETHER
+        if size:  # about one event: it was read as soon as it was there
+            self._alone = min(self._alone, size) if is_close else size
+        if self.is_open and 0 < size < _SMALL and is_close:
             self._loop.remove_reader(self._peer)
             self._empty = 0
             self._rest = REST
@@ -97,8 +98,10 @@ class Stream:
         if not self.is_open:
             return
         self._empty = 0 if size else self._empty + 1
-        are_many = size > 2 * self._alone
-        self._rest = min(LONGEST_REST, self._rest * 1.5) if are_many else REST
+        if size > 2 * self._alone:
+            self._rest = min(LONGEST_REST, self._rest * 1.5)
+        elif size:
+            self._rest = REST
         if self._empty < _MOST_EMPTY and size < _SMALL:
             self._resting = self._loop.call_later(self._rest, self._look)
         else:

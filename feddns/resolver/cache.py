@@ -33,6 +33,7 @@ LONGEST_KEY = 320
 """A name of 255 octets with its type, class and a modest OPT record; longer ones are not kept."""
 
 OVERHEAD = 420  # bytes of Python objects around one key and one answer, measured
+_DEPENDENCY = 230  # and for each dependency after the first
 
 
 def orders(reply: Reply) -> Answers:
@@ -59,10 +60,11 @@ def order(reply: Reply, turn: int) -> bytes:
     return reply.head + twice[turn * size : (turn + reply.shown) * size] + reply.tail
 
 
-def cost(key: bytes, reply: Reply) -> int:
+def cost(key: bytes, reply: Reply, dependencies: int = 1) -> int:
     """About how many bytes an entry takes."""
     whole = len(reply.head) + len(reply.block) + len(reply.tail)
-    return OVERHEAD + len(key) + whole * min(max(reply.total, 1), _MOST_ORDERS)
+    orders = min(max(reply.total, 1), _MOST_ORDERS)
+    return OVERHEAD + len(key) + whole * orders + _DEPENDENCY * max(0, dependencies - 1)
 
 
 class Cache:
@@ -114,7 +116,7 @@ class Cache:
                 return
         self.ready[key] = entry
         self.bytes += cost
-        for dependency in depends:
+        for dependency in set(depends):
             self._keys.setdefault(dependency, []).append(key)
         if expires is not None:
             # Without dependencies no list holds the key any more once the answer is taken out.

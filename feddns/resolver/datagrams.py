@@ -1,8 +1,9 @@
 """Batches of datagrams: one `recvmmsg` and one `sendmmsg` for up to 64 messages (Linux, by ctypes).
 
-    slot i    received message i; its reply is written over it, id kept
-    rx[i]     mmsghdr that receives into slot i: peer address, control data, length
-    tx[i]     mmsghdr that sends slot i to the same peer address, with the same control data
+    slot i        received message i; its reply is written over it, id kept
+    envelope i    the address of who sent it, and the control data
+    rx[i]         mmsghdr that receives into slot i and onto envelope i
+    tx[i]         mmsghdr that sends slot i to who is on the envelope, with the same control data
 
 The two arrays of headers point at the same memory, so that a reply goes to who asked, from the
 address that was asked, without a copy.  On a socket bound to a wildcard address the control data
@@ -25,6 +26,7 @@ BATCH = 64
 
 _PEER = 32
 _CONTROL = 64
+_ENVELOPE = _PEER + _CONTROL
 _VECTOR = 16
 _HEADER = 64  # sizeof(struct mmsghdr) on 64-bit Linux
 _IP_PKTINFO = 8
@@ -37,9 +39,9 @@ sendmmsg.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int]
 
 
 class Headers:
-    """An array of mmsghdr over the shared peers, controls and slots."""
+    """An array of mmsghdr over the shared envelopes and slots."""
 
-    def __init__(self, peers: int, controls: int, slots: int, peer_size: int, with_control: bool):
+    def __init__(self, envelopes: int, slots: int, peer_size: int, with_control: bool):
         self.memory = bytearray(_HEADER * BATCH)
         self.vectors = bytearray(_VECTOR * BATCH)
         words = memoryview(self.memory).cast("Q")
@@ -50,8 +52,8 @@ class Headers:
             vector_words[2 * i + 1] = SLOT
             words[8 * i : 8 * i + 6] = memoryview(
                 _words(
-                    peers + _PEER * i, peer_size, vectors + _VECTOR * i, 1,
-                    controls + _CONTROL * i if with_control else 0,
+                    envelopes + _ENVELOPE * i, peer_size, vectors + _VECTOR * i, 1,
+                    envelopes + _ENVELOPE * i + _PEER if with_control else 0,
                     _CONTROL if with_control else 0,
                 )
             ).cast("B").cast("Q")  # fmt: skip
@@ -69,18 +71,18 @@ class Batch:
         self._controls_on = _ask_for_destination(bound)
         peer_size = 16 if bound.family == socket.AF_INET else 28
         memory = bytearray(SLOT * BATCH)
+        envelopes = bytearray(_ENVELOPE * BATCH)
         self.slots = memoryview(memory)
-        self._peers = bytearray(_PEER * BATCH)
-        self._controls = bytearray(_CONTROL * BATCH)
-        places = (_address(self._peers), _address(self._controls), _address(memory))
+        self._envelopes = memoryview(envelopes)
+        places = (_address(envelopes), _address(memory))
         self.rx = Headers(*places, peer_size, self._controls_on)
         self.tx = Headers(*places, peer_size, self._controls_on)
         self.reply_lengths = self.tx.vector_lengths
         self._full = memoryview(_words(*[_CONTROL] * BATCH)).cast("B").cast("Q")
         self._zeros = memoryview(bytes(4 * BATCH)).cast("I")
-        index = (16 + (0 if bound.family == socket.AF_INET else 16)) // 4
-        self._interfaces = memoryview(self._controls).cast("I")[index :: _CONTROL // 4]
-        form = "4xI24x" if bound.family == socket.AF_INET else "8xQQ8x"
+        index = (_PEER + 16 + (0 if bound.family == socket.AF_INET else 16)) // 4
+        self._interfaces = self._envelopes.cast("I")[index :: _ENVELOPE // 4]
+        form = ("4xI24x" if bound.family == socket.AF_INET else "8xQQ8x") + f"{_CONTROL}x"
         self._addresses = struct.Struct(">" + form * BATCH)
         size = 32 if bound.family == socket.AF_INET else 40
         if self._controls_on:
@@ -115,7 +117,7 @@ class Batch:
 
     def prefixes(self, bits: int, count: int) -> list[int]:
         """The first `bits` of the address of who sent each of the first `count` messages."""
-        words = self._addresses.unpack_from(self._peers)
+        words = self._addresses.unpack_from(self._envelopes)
         if self._family == socket.AF_INET:
             return [word >> 32 - bits for word in words[:count]]
         high = words[: 2 * count : 2]
@@ -127,39 +129,38 @@ class Batch:
     def address(self, i: int) -> bytes:
         """The packed address of who sent message `i`."""
         start, size = (4, 4) if self._family == socket.AF_INET else (8, 16)
-        return bytes(self._peers[_PEER * i + start : _PEER * i + start + size])
+        start += _ENVELOPE * i
+        return bytes(self._envelopes[start : start + size])
 
     def envelope(self, i: int) -> bytes:
         """Who sent message `i`, and to which of our addresses, for a reply at a later time."""
-        peer, control = _PEER * i, _CONTROL * i
-        return bytes(
-            self._peers[peer : peer + _PEER] + self._controls[control : control + _CONTROL]
-        )
+        return bytes(self._envelopes[_ENVELOPE * i : _ENVELOPE * (i + 1)])
 
     def post(self, descriptor: int, letters: list[tuple[bytes, bytes]]) -> int:
         """Send up to BATCH replies, each to who is named on its envelope; how many could not be.
 
         Not between `receive` and `send`: the slots are used for it.
         """
-        for index, (envelope, reply) in enumerate(letters):
-            peer, control, slot = _PEER * index, _CONTROL * index, SLOT * index
-            self._peers[peer : peer + _PEER] = envelope[:_PEER]
-            self._controls[control : control + _CONTROL] = envelope[_PEER:]
-            self.slots[slot : slot + len(reply)] = reply
-            self.reply_lengths[index] = len(reply)
+        envelopes, slots, lengths = self._envelopes, self.slots, self.reply_lengths
+        index = place = slot = 0
+        for envelope, reply in letters:
+            size = len(reply)
+            envelopes[place : place + _ENVELOPE] = envelope
+            slots[slot : slot + size] = reply
+            lengths[index] = size
+            index, place, slot = index + 1, place + _ENVELOPE, slot + SLOT
         return self.send(descriptor, 0, len(letters))
 
     def peer(self, i: int) -> tuple[str, int]:
         """Address and port of who sent message `i`."""
-        return self.addressee(bytes(self._peers[_PEER * i : _PEER * (i + 1)]))
+        return self.addressee(self.envelope(i))
 
     def addressee(self, envelope: bytes) -> tuple[str, int]:
         """Address and port of who is named on the envelope."""
-        raw = envelope[:_PEER]
-        port = int.from_bytes(raw[2:4], "big")
+        port = int.from_bytes(envelope[2:4], "big")
         if self._family == socket.AF_INET:
-            return socket.inet_ntop(socket.AF_INET, bytes(raw[4:8])), port
-        return socket.inet_ntop(socket.AF_INET6, bytes(raw[8:24])), port
+            return socket.inet_ntop(socket.AF_INET, envelope[4:8]), port
+        return socket.inet_ntop(socket.AF_INET6, envelope[8:24]), port
 
 
 def _ask_for_destination(bound: socket.socket) -> bool:

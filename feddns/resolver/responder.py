@@ -253,7 +253,8 @@ class Responder:
         key = message[2:]
         ready = self.tcp if tcp else self.udp
         if ready.knock(key):
-            ready.put(key, (cache.orders(reply), slot + 1), cache.cost(key, reply), depends)
+            size = cache.cost(key, reply, len(depends))
+            ready.put(key, (cache.orders(reply), slot + 1), size, depends)
         if reply.total < 2:
             return message[:2] + reply.head
         # Questions that never come twice (cookies, mixed case) take turns by their ids.

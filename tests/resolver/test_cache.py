@@ -127,6 +127,8 @@ def test_lists_of_what_depends_do_not_grow_for_ever() -> None:
 def test_cost_counts_every_order_that_is_kept() -> None:
     assert cache.cost(b"key", reply(4)) - cache.cost(b"key", reply(0)) > 3 * 18
     assert cache.cost(b"longer key", reply(0)) - cache.cost(b"key", reply(0)) == 7
+    assert cache.cost(b"key", reply(0), 3) - cache.cost(b"key", reply(0), 1) > 400
+    assert cache.cost(b"key", reply(0), 0) == cache.cost(b"key", reply(0), 1)
 
 
 # --- ends ---------------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ def test_an_ipv6_address_in_the_bytes_of_the_kernel(request: pytest.FixtureReque
         programs.leave_out(request.config, "IPv6")
     batch = received(socket.AF_INET6, ["::1"])
     packed = socket.inet_pton(socket.AF_INET6, "2001:db8:1:2:3:4:5:6")
-    batch._peers[8:24] = packed
+    batch._envelopes[8:24] = packed
     number = int.from_bytes(packed, "big")
     for bits in (16, 48, 63, 64, 65, 100, 128):
         assert batch.prefixes(bits, 1) == [number >> 128 - bits]

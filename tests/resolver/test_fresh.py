@@ -10,13 +10,14 @@ from collections.abc import Iterable
 
 import hypothesis.strategies as st
 import msgspec
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from feddns import feed
 from feddns.config import Settings
-from feddns.events import Stale, Synced
+from feddns.events import Gone, Put, Stale, Synced
 from feddns.resolver.responder import Responder
+from feddns.services import Service
 from feddns.snapshot import EVERYTHING, Snapshot, View
 from feddns.store import Store
 from tests import asking, strategies, zonetext
@@ -108,6 +109,56 @@ def said(responder: Responder, message: bytes, tcp: bool) -> bytes:
 
 TestCachedIsFresh = CachedIsFresh.TestCase
 TestCachedIsFresh.settings = settings(max_examples=settings().max_examples)
+
+
+OF_WEB = [(text, tcp) for text, tcp in MESSAGES[::2] if b"\3web" in text or b"arpa" in text]
+changes = st.lists(st.builds(Put, strategies.its_slices), min_size=4)
+
+
+@given(strategies.one_service, changes, SETTINGS)
+def test_slices_of_one_service_that_change(service: Service, changes: list, given: dict) -> None:
+    """The answers that stay when a slice changes are the answers that there are afterwards."""
+    text = "namespace a\nslice a/ready of web 10.0.0.9\nfederations fed=example.com\nsynced"
+    server = Server(text, reverse_zone=["10.0.0.0/8", "fd00::/8"], **given)
+    for event in [Put(service), *changes, Gone(changes[-1].object)]:
+        server.store.commit([event])
+        fresh = Responder(server.settings, Store(server.store.current), zonetext.SERIAL)
+        for message, tcp in OF_WEB:
+            assert said(server.responder, message, tcp) == said(fresh, message, tcp)
+
+
+def kept(server: Server, *questions: tuple[str, str]) -> list[bool]:
+    """Which of the questions have a ready answer; all have one from now on."""
+    found = []
+    for name, kind in questions:
+        message = asking.query(name, kind).to_wire()
+        found.append(message[2:] in server.responder.udp.ready)
+        for _ in range(2):
+            server.responder.respond(message, asking.UDP, 0)
+    return found
+
+
+def test_slices_of_a_service_with_an_address_of_its_own_drop_nothing_else() -> None:
+    server = Server("service a/web 10.96.0.1 http:80/tcp\nslice a/s of web 10.244.0.1\nsynced")
+    own = [("web.a.svc", "A"), ("web.a.svc", "AAAA"), ("_http._tcp.web.a.svc", "SRV"),
+           ("10-244-0-2.web.a.svc", "A")]  # fmt: skip
+    assert not any(kept(server, *own))
+    server.happen("slice a/s of web 10.244.0.2")
+    assert kept(server, *own) == [True, True, True, False]
+    server.happen("slice a/s of web 10.244.0.3!unready")
+    assert kept(server, *own) == [False] * 4
+
+
+def test_slices_of_one_family_leave_the_other_alone() -> None:
+    server = Server("service a/web headless\nslice a/s of web 10.244.0.1 http:80/tcp\nsynced")
+    own = [("web.a.svc", "A"), ("web.a.svc", "AAAA"), ("_http._tcp.web.a.svc", "SRV")]
+    assert not any(kept(server, *own))
+    server.happen("slice a/s of web 10.244.0.2 http:80/tcp")
+    assert kept(server, *own) == [False, True, False]
+    server.happen("slice a/t of web fd00::2")
+    assert kept(server, *own) == [True, False, False]
+    server.happen("slice a/t of web fd00::2 https:443/tcp")
+    assert kept(server, *own) == [False, False, False]
 
 
 def test_a_service_that_comes_after_its_endpoints_names_their_addresses() -> None:

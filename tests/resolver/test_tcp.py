@@ -73,8 +73,7 @@ class Upstream(Responder):
         self.pending: list[tuple[Pending, bytes]] = []
 
     def miss(self, message: bytes, tcp: bool, recorder: object = None) -> Pending:
-        made = Pending.__new__(Pending)
-        made.send = None
+        made = Pending(None, message, tcp, None, None, None, None)
         self.pending.append((made, message))
         return made
 

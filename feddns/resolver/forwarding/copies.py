@@ -56,24 +56,21 @@ class Copies:
             return copy
         copy = self._young.pop(asked, None)
         if copy is not None:
-            self._young_bytes -= cost(asked, copy)
+            self._young_bytes -= copy.cost
             self._old[asked] = copy
-            self._shrink()
         return copy
 
     def put(self, asked: Asked, copy: Copy) -> None:
         """Keep a copy instead of what was kept before."""
-        size = cost(asked, copy)
-        was_old = self._drop(asked)
-        if copy.lifetime <= 0 or size > self._budget // 4:
-            return
-        self.bytes += size
-        if was_old:
-            self._old[asked] = copy
-        else:
-            self._young[asked] = copy
-            self._young_bytes += size
-        self._shrink()
+        part = self._old if asked in self._old else self._young
+        former = part.pop(asked, None)
+        if former is not None:
+            self._count(part, -former.cost)
+        copy.cost = cost(asked, copy)
+        if copy.lifetime > 0 and copy.cost <= self._budget // 4:
+            part[asked] = copy
+            self._count(part, copy.cost)
+            self._shrink()
 
     def is_usable(self, copy: Copy, now: float) -> bool:
         """Whether a copy past its lifetime may still be given when nobody answers."""
@@ -89,21 +86,20 @@ class Copies:
         self._old.clear()
         self.bytes = self._young_bytes = 0
 
-    def _drop(self, asked: Asked) -> bool:
-        """Whether there was an old one."""
-        young = self._young.pop(asked, None)
-        if young is not None:
-            self._young_bytes -= cost(asked, young)
-        copy = young or self._old.pop(asked, None)
-        if copy is not None:
-            self.bytes -= cost(asked, copy)
-        return copy is not None and young is None
+    def _count(self, part: OrderedDict[Asked, Copy], size: int) -> None:
+        self.bytes += size
+        if part is self._young:
+            self._young_bytes += size
 
     def _shrink(self) -> None:
-        while self._young and self._young_bytes > self._budget // 4:
-            self._drop(next(iter(self._young)))
-        while self.bytes > self._budget and (self._old or self._young):
-            self._drop(next(iter(self._old or self._young)))
+        while self._young_bytes > self._budget // 4:
+            self._let_go(self._young)
+        while self.bytes > self._budget:
+            self._let_go(self._old or self._young)
+
+    def _let_go(self, part: OrderedDict[Asked, Copy]) -> None:
+        _, copy = part.popitem(last=False)
+        self._count(part, -copy.cost)
 
 
 def cost(asked: Asked, copy: Copy) -> int:

@@ -29,7 +29,6 @@ Called by `relay` and `transport`.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
 
 from feddns.config import Settings
@@ -38,7 +37,6 @@ from feddns.records import BADVERS, FORMERR, NOTIMP, RCODE_NAMES
 from feddns.resolver.forwarding import loops, messages
 from feddns.resolver.forwarding.copies import Clock, Copies
 from feddns.resolver.forwarding.inflight import Chance, Exchange, Given, Question, Transport, Waiter
-from feddns.resolver.forwarding.loops import Marks
 from feddns.resolver.forwarding.messages import FINAL, WANTS_RD, Asked, Copy
 from feddns.resolver.forwarding.routing import Route
 from feddns.resolver.forwarding.servers import Server, Servers
@@ -47,7 +45,6 @@ NO_REACHABLE_AUTHORITY, NETWORK_ERROR = 22, 23
 RECHECK = 5.0
 MOST_TRIES = 12
 POPULAR = 3
-PROBE_PAUSE, UNANSWERED_PAUSE = 3600.0, 10.0
 _PROBE_TRIES = 2
 _WITHOUT_EDNS = frozenset((FORMERR, NOTIMP, BADVERS))
 
@@ -55,10 +52,10 @@ _WITHOUT_EDNS = frozenset((FORMERR, NOTIMP, BADVERS))
 class Numbers:
     """What is counted, for the gauges `forward_<name>` of `counts`."""
 
-    __slots__ = ("answered", "failed", "loops", "misses", "prefetches", "refused_full", "stale")
+    __slots__ = ("answered", "failed", "misses", "prefetches", "refused_full", "stale")
 
     def __init__(self) -> None:
-        self.answered = self.failed = self.loops = self.misses = 0
+        self.answered = self.failed = self.misses = 0
         self.prefetches = self.refused_full = self.stale = 0
 
 
@@ -72,8 +69,8 @@ class Forwarder:
         """`mark`: random, the same in all processes; `tell` takes a line for the operator."""
         self.settings = settings
         self.clock = clock
-        self.marks = Marks(mark)
         self.servers = Servers(settings.upstream_policy, chance)
+        self.loops = loops.Loops(mark, self.servers, tell)
         self.copies = Copies(settings.forward_cache << 20, settings.serve_stale)
         self.coarse = Clock()
         self.numbers = Numbers()
@@ -82,10 +79,8 @@ class Forwarder:
         self._chance = chance
         self._tell = tell
         self._questions: dict[Asked, Question] = {}
-        self._due: list[tuple[float, int, Question]] = []
-        self._serial = 0
+        self._probes: set[Question] = set()
         self._wanted: dict[Asked, Route] = {}
-        self._probes = 0
 
     # --- questions ----------------------------------------------------------------------------
 
@@ -106,7 +101,8 @@ class Forwarder:
                     return Given(copy, stale=True)
         self.numbers.misses += 1
         question = self._questions.get(asked)
-        if max(self.waiting, len(self._questions)) >= self.settings.upstream_outstanding:
+        most = self.settings.upstream_outstanding
+        if self.waiting >= most or len(self._questions) >= most:
             return self._full(stale, now)
         if question is None:
             question = self._start(asked, route, stale, now)
@@ -131,8 +127,8 @@ class Forwarder:
         return Given(messages.failure(NETWORK_ERROR, text, now))
 
     def _start(self, asked: Asked, route: Route, stale: Copy | None, now: float) -> Question:
-        question = Question(asked, self.servers.order(route.servers, now), stale, now)
-        question.deadline = now + self.settings.upstream_budget
+        order = self.servers.order(route.servers, now)
+        question = Question(asked, order, stale, now, now + self.settings.upstream_budget)
         self._questions[asked] = question
         if not question.order:
             names = ", ".join(route.servers)
@@ -141,12 +137,7 @@ class Forwarder:
         self._next(question, now)
         if not question.done:
             self._copy_to_the_sick(question, now)
-            self._schedule(question)
         return question
-
-    def _schedule(self, question: Question) -> None:
-        self._serial += 1
-        heapq.heappush(self._due, (question.due, self._serial, question))
 
     # --- tries --------------------------------------------------------------------------------
 
@@ -171,20 +162,20 @@ class Forwarder:
 
     def _wait(self, question: Question, until: float) -> None:
         """When to look at the question again: a stale copy may be due before the next try."""
-        question.try_until = min(until, question.deadline)
-        question.due = question.try_until
+        if until > question.deadline:
+            until = question.deadline
+        question.try_until = question.due = until
         if question.stale is not None and not question.is_appeased:
             question.due = min(question.due, question.stale_at)
 
     def _try(
         self, question: Question, server: Server, tcp: bool, edns: bool, now: float
     ) -> bool:  # fmt: skip
-        exchange = Exchange(question, server, tcp, edns)
-        exchange.ident = self._chance(65_536)
-        exchange.started = now
         if edns and not server.option:
-            server.option = self.marks.option(server.address)
-        exchange.message = messages.write(question.asked, exchange.ident, server.option, edns=edns)
+            server.option = self.loops.marks.option(server.address)
+        ident = self._chance(65_536)
+        message = messages.write(question.asked, ident, server.option, edns=edns)
+        exchange = Exchange(question, server, tcp, edns, ident, message, now)
         server.note_asked(now)
         question.exchanges.append(exchange)
         if self._transport.send(exchange):
@@ -212,7 +203,10 @@ class Forwarder:
     # --- what comes back ------------------------------------------------------------------------
 
     def received(self, exchange: Exchange, message: bytes) -> bool:
-        """Take a message from the exchange's server; False when it is no reply to it."""
+        """Take a message from the exchange's server; False when it is no reply to it.
+
+        With the reply the exchange is over.
+        """
         question, server = exchange.question, exchange.server
         if not messages.matches(message, exchange.ident, question.asked.question):
             return False
@@ -220,7 +214,8 @@ class Forwarder:
             return True
         now = self.clock()
         self.coarse.second = int(now)
-        self._end(exchange)
+        server.in_flight -= 1
+        question.exchanges.remove(exchange)
         if server.note_answer(now - exchange.started):
             self._tell(f"upstream {server.address} is up")
         settings = self.settings
@@ -248,21 +243,15 @@ class Forwarder:
         if self._try(question, server, tcp, edns, now):
             patience = max(1.0, server.patience(self.settings.upstream_budget))
             self._wait(question, now + patience)
-            self._schedule(question)
         else:
-            self._on_refusal(question, now)
+            self._next(question, now)
 
     def _refuse(self, exchange: Exchange, why: str, now: float) -> None:
         question, server = exchange.question, exchange.server
         server.refusals += 1
         question.refused[server] = f"{server.address} {why}"
         if exchange is question.current or len(question.refused) == len(question.order):
-            self._on_refusal(question, now)
-
-    def _on_refusal(self, question: Question, now: float) -> None:
-        self._next(question, now)
-        if not question.done:
-            self._schedule(question)
+            self._next(question, now)
 
     def failed(self, exchange: Exchange, why: str) -> None:
         """The exchange's socket says that no reply will come."""
@@ -274,19 +263,14 @@ class Forwarder:
         self._transport.drop(exchange)
         self._undelivered(exchange, why, now)
         if exchange is question.current or len(question.refused) == len(question.order):
-            self._on_refusal(question, now)
-
-    def _end(self, exchange: Exchange) -> None:
-        exchange.server.in_flight -= 1
-        exchange.question.exchanges.remove(exchange)
-        self._transport.drop(exchange)
+            self._next(question, now)
 
     # --- outcomes -------------------------------------------------------------------------------
 
     def _finish(self, question: Question, copy: Copy) -> None:
         self._close(question)
         if question.probed is not None:
-            self._judge(question.probed, loops.came_back(copy.body))
+            self.loops.judge(question.probed, loops.came_back(copy.body))
             return
         self.numbers.answered += 1
         self.copies.put(question.asked, copy)
@@ -295,8 +279,7 @@ class Forwarder:
     def _give_up(self, question: Question, now: float, code: int, text: str) -> None:
         self._close(question)
         if question.probed is not None:
-            question.probed.probed_at = now - PROBE_PAUSE + UNANSWERED_PAUSE
-            self._judge(question.probed, False)
+            self.loops.excuse(question.probed, now)
             return
         self.numbers.failed += 1
         stale = question.stale
@@ -317,7 +300,7 @@ class Forwarder:
         if question.probed is None:
             del self._questions[question.asked]
         else:
-            self._probes -= 1
+            self._probes.remove(question)
         for exchange in question.exchanges:
             exchange.server.in_flight -= 1
             self._transport.drop(exchange)
@@ -336,17 +319,15 @@ class Forwarder:
     # --- time -----------------------------------------------------------------------------------
 
     def sweep(self) -> bool:
-        """Do what is due; whether anything is in flight.  To be called every few hundredths."""
+        """Do what is due; whether anything is in flight.  To be called every few hundredths.
+
+        It looks at all there is: most questions are over before it comes by, and then a place in
+        the order of time would cost each of them more than a look costs the few.
+        """
         now = self.clock()
-        due = self._due
-        while due and due[0][0] <= now:
-            question = heapq.heappop(due)[2]
-            if question.done:
-                continue
-            if question.due <= now:
+        for question in [*self._questions.values(), *self._probes]:
+            if question.due <= now and not question.done:
                 self._on_due(question, now)
-            if not question.done:
-                self._schedule(question)
         return bool(self._questions or self._probes)
 
     def _on_due(self, question: Question, now: float) -> None:
@@ -384,52 +365,25 @@ class Forwarder:
             if asked not in self._questions:
                 self.numbers.prefetches += 1
                 self._start(asked, route, self.copies.get(asked), now)
-        for server in list(self.servers.known.values()):
-            pause = server.loop_pause if server.loops else PROBE_PAUSE
-            if server.probed_at is None or now >= server.probed_at + pause:
-                self._probe(server, now)
-
-    def note(self, asked: Asked, route: Route, copy: Copy) -> None:
-        """A copy was asked for in another second; near its end it is fetched again."""
-        copy.asked += 1
-        left = copy.expires - self.coarse.second
-        if copy.asked >= POPULAR and left <= max(1.0, copy.lifetime / 10) and copy.rcode in FINAL:
-            self._wanted[asked] = route
-
-    # --- loops ----------------------------------------------------------------------------------
+        for server in self.loops.due(now):
+            self._probe(server, now)
 
     def _probe(self, server: Server, now: float) -> None:
         server.probed_at = now
         nonce = self._chance(1 << 32).to_bytes(4, "big")
-        asked = Asked(self.marks.probe(nonce), WANTS_RD)
-        question = Question(asked, [server], None, now)
-        question.probed = server
-        question.deadline = now + self.settings.upstream_budget
-        self._probes += 1
+        asked = Asked(self.loops.marks.probe(nonce), WANTS_RD)
+        deadline = now + self.settings.upstream_budget
+        question = Question(asked, [server], None, now, deadline, probed=server)
+        self._probes.add(question)
         self._next(question, now)
-        if not question.done:
-            self._schedule(question)
 
-    def is_ours(self, message: bytes) -> bool:
-        """Whether a question came back to where it was sent from; its server is then left out."""
-        number = self.marks.found(message)
-        if number is None:
-            return False
-        for server in self.servers.known.values():
-            if loops.number(server.address) == number:
-                server.probed_at = self.clock()
-                self._judge(server, True)
-        return True
-
-    def _judge(self, server: Server, leads_back: bool) -> None:
-        if leads_back:
-            self.numbers.loops += 1
-        if server.note_loop(leads_back):
-            self._tell(
-                f"upstream {server.address} leads back to this server: it is left out"
-                if leads_back
-                else f"upstream {server.address} no longer leads back to this server"
-            )
+    def note(self, asked: Asked, route: Route, copy: Copy) -> None:
+        """A copy was asked for in another second; near its end it is fetched again."""
+        copy.asked += 1
+        if copy.asked < POPULAR or copy.rcode not in FINAL:
+            return
+        if copy.expires - self.coarse.second <= max(1.0, copy.lifetime / 10):
+            self._wanted[asked] = route
 
     # --- for others -----------------------------------------------------------------------------
 

@@ -9,7 +9,9 @@ moves them, `transport` and `relay` know them.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
 
 from feddns.resolver.forwarding.messages import Asked, Copy
 from feddns.resolver.forwarding.servers import Server
@@ -18,7 +20,7 @@ STALE_AFTER = 1.8
 """Seconds that an asker waits while there is a stale copy (RFC 8767 §5)."""
 
 
-class Given(NamedTuple):
+class Given(msgspec.Struct, gc=False):
     """What the askers get; `stale` when it is past its time."""
 
     copy: Copy
@@ -39,7 +41,7 @@ class Transport(Protocol):
         """Send it; False when that cannot be."""
 
     def drop(self, exchange: Exchange) -> None:
-        """No reply is wanted any more."""
+        """No reply is wanted any more.  Not called for one that has come."""
 
 
 class Chance(Protocol):
@@ -48,44 +50,45 @@ class Chance(Protocol):
     def __call__(self, below: int, /) -> int: ...
 
 
-class Exchange:
-    """One message to one server, and the wait for its reply."""
+class Exchange(msgspec.Struct, eq=False):
+    """One message to one server, and the wait for its reply.  `place` is the transport's own."""
 
-    __slots__ = ("edns", "ident", "message", "place", "question", "server", "started", "tcp")
-
-    def __init__(self, question: Question, server: Server, tcp: bool, edns: bool) -> None:
-        self.question = question
-        self.server = server
-        self.tcp = tcp
-        self.edns = edns
-        self.ident = 0
-        self.message = b""
-        self.started = 0.0
-        self.place: object = None  # the transport's own
+    question: Question
+    server: Server
+    tcp: bool
+    edns: bool
+    ident: int
+    message: bytes
+    started: float
+    place: object = None
 
 
-class Question:
-    """One question in flight."""
+class Question(msgspec.Struct, eq=False):
+    """One question in flight.
 
-    __slots__ = (
-        "asked", "current", "deadline", "done", "due", "exchanges", "given", "is_appeased", "last",
-        "order",
-        "probed", "refused", "stale", "stale_at", "try_until", "turn", "waiters",
-    )  # fmt: skip
+    `due`: when to look at it again; `try_until`: when the try under way has had its time, which
+    is `current`.  `is_appeased`: those who waited have got the stale copy.
+    """
 
-    def __init__(self, asked: Asked, order: list[Server], stale: Copy | None, now: float) -> None:
-        self.asked = asked
-        self.order = order
-        self.stale = stale
-        self.waiters: list[Waiter] = []
-        self.exchanges: list[Exchange] = []
-        self.current: Exchange | None = None
-        self.refused: dict[Server, str] = {}
-        self.last: Copy | None = None
-        self.probed: Server | None = None
-        self.given: Given | None = None
-        self.turn = 0
-        self.done = False
-        self.is_appeased = False  # those who waited have got the stale copy
-        self.due = self.try_until = self.deadline = now
-        self.stale_at = now + STALE_AFTER
+    asked: Asked
+    order: list[Server]
+    stale: Copy | None
+    started: float
+    deadline: float
+    due: float = 0.0
+    try_until: float = 0.0
+    turn: int = 0
+    exchanges: list[Exchange] = []
+    current: Exchange | None = None
+    refused: dict[Server, str] = {}
+    last: Copy | None = None
+    waiters: list[Waiter] = []
+    given: Given | None = None
+    probed: Server | None = None
+    is_appeased: bool = False
+    done: bool = False
+
+    @property
+    def stale_at(self) -> float:
+        """When those who wait get the stale copy."""
+        return self.started + STALE_AFTER

@@ -24,16 +24,65 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Callable
 
 from feddns import records
 from feddns.names import Name
 from feddns.records import HINFO, IN, RRset
+from feddns.resolver.forwarding.servers import Server, Servers
 
 OPTION = 65_313
 MARK = 8
 """Octets of a mark."""
 
+PROBE_PAUSE, UNANSWERED_PAUSE = 3600.0, 10.0
+
 _TEXT = records.txt(b"feddns", b"loop")
+
+
+class Loops:
+    """Which servers lead back here.  `found`: how often that was seen."""
+
+    def __init__(self, mark: bytes, servers: Servers, tell: Callable[[str], None]) -> None:
+        self.marks = Marks(mark)
+        self.found = 0
+        self._servers = servers
+        self._tell = tell
+
+    def due(self, now: float) -> list[Server]:
+        """Those to be probed now."""
+        return [
+            server
+            for server in self._servers.known.values()
+            if server.probed_at is None
+            or now >= server.probed_at + (server.loop_pause if server.loops else PROBE_PAUSE)
+        ]
+
+    def is_ours(self, message: bytes, clock: Callable[[], float]) -> bool:
+        """Whether a question came back to where it was sent from; its server is then left out."""
+        sent = self.marks.found(message)
+        if sent is None:
+            return False
+        for server in self._servers.known.values():
+            if number(server.address) == sent:
+                server.probed_at = clock()
+                self.judge(server, True)
+        return True
+
+    def judge(self, server: Server, leads_back: bool) -> None:
+        """What a probe, or a question that came back, says of a server."""
+        self.found += leads_back
+        if server.note_loop(leads_back):
+            self._tell(
+                f"upstream {server.address} leads back to this server: it is left out"
+                if leads_back
+                else f"upstream {server.address} no longer leads back to this server"
+            )
+
+    def excuse(self, server: Server, now: float) -> None:
+        """A probe without an answer says nothing: again soon."""
+        server.probed_at = now - PROBE_PAUSE + UNANSWERED_PAUSE
+        self.judge(server, False)
 
 
 class Marks:

@@ -22,6 +22,7 @@ Never raises for bytes from outside.  Pure; called by `forwarder` and `relay`.
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Iterator
 
@@ -40,6 +41,7 @@ SIZE = 1232
 WANTS_RD, WANTS_CD, WANTS_DO = 1, 2, 4
 
 _HEADER = struct.Struct("!HHHHHH")
+_START = struct.Struct("!HHH")
 _RECORD = struct.Struct("!HHIH")
 _OPT = struct.Struct("!BHHIH")
 _PAIR = struct.Struct("!HH")
@@ -62,7 +64,7 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def type(self) -> int:
-        return int.from_bytes(self.question[-4:-2], "big")
+        return self.question[-4] << 8 | self.question[-3]
 
 
 class Copy(msgspec.Struct, gc=False):
@@ -70,7 +72,8 @@ class Copy(msgspec.Struct, gc=False):
 
     `body` is all after the question, `additional` where its third section starts, `ttls` pairs of
     place and TTL.  `error` is upstream's extended error or our own.  `asked`: in how many different
-    seconds; `recheck`: until when a stale copy is given without asking again.
+    seconds; `recheck`: until when a stale copy is given without asking again; `cost`: the bytes it
+    takes where it is kept.
     """
 
     rcode: int
@@ -85,6 +88,7 @@ class Copy(msgspec.Struct, gc=False):
     error: ExtendedError | None = None
     asked: int = 0
     recheck: float = 0.0
+    cost: int = 0
 
     @property
     def expires(self) -> float:
@@ -102,14 +106,18 @@ def failure(code: int, text: str, now: float) -> Copy:
 
 def write(asked: Asked, ident: int, option: bytes, *, edns: bool) -> bytes:
     """The question for upstream; `option` goes into its OPT record."""
-    wants = asked.wants
+    head, tail = _around(asked.wants, option, edns)
+    return ident.to_bytes(2, "big") + head + asked.question + tail
+
+
+@functools.lru_cache(maxsize=256)
+def _around(wants: int, option: bytes, edns: bool) -> tuple[bytes, bytes]:
+    """What stands between the id and the question, and behind that."""
     # AD in a question asks for AD in the reply (RFC 6840 §5.7); who does not want it will not see.
     flags = AD | (RD if wants & WANTS_RD else 0) | (CD if wants & WANTS_CD else 0)
-    message = _HEADER.pack(ident, flags, 1, 0, 0, int(edns)) + asked.question
-    if edns:
-        do = DO if wants & WANTS_DO else 0
-        message += _OPT.pack(0, OPT, SIZE, do, len(option)) + option
-    return message
+    head = _HEADER.pack(0, flags, 1, 0, 0, int(edns))[2:]
+    do = DO if wants & WANTS_DO else 0
+    return head, _OPT.pack(0, OPT, SIZE, do, len(option)) + option if edns else b""
 
 
 # --- from upstream ----------------------------------------------------------------------------
@@ -119,114 +127,109 @@ def matches(message: bytes, ident: int, question: bytes) -> bool:
     """Whether this is the reply to that question, and no one else's."""
     if len(message) < 12:
         return False
-    found, flags, questions = struct.unpack_from("!HHH", message)
+    found, flags, questions = _START.unpack_from(message)
     if found != ident or not flags & QR or flags & OPCODE:
         return False
-    if questions == 0 and len(message) == 12 and flags & 15 not in (NOERROR, NXDOMAIN):
-        return True  # old servers answer FORMERR and the like with a bare header
-    end = 12 + len(question)
-    if questions != 1 or len(message) < end or message[end - 4 : end] != question[-4:]:
-        return False
-    name = message[12 : end - 4]
-    return name == question[:-4] or name.lower() == question[:-4]
+    if questions == 1:
+        said = message[12 : 12 + len(question)]
+        return said == question or said[:-4].lower() + said[-4:] == question
+    # Old servers answer FORMERR and the like with a bare header.
+    return questions == 0 and len(message) == 12 and flags & 15 not in (NOERROR, NXDOMAIN)
 
 
 def read(message: bytes, asked: Asked, now: float, longest: float, negative: float) -> Copy | None:
     """What a reply that `matches` says; `longest` and `negative` bound its lifetime."""
-    _, flags, questions, *numbers = _HEADER.unpack_from(message)
-    reader = _Reader(message, 12 + len(asked.question) if questions else 12, asked.type)
+    _, flags, questions, answers, authorities, additionals = _HEADER.unpack_from(message)
+    start = 12 + len(asked.question) if questions else 12
     try:
-        reader.sections(numbers)
+        said = _records(message, start, answers, authorities, asked.type)
+        opt = _additionals(message, start, said, additionals)
     except (IndexError, struct.error, _Broken):
         return None
-    rcode = flags & 15 | reader.extended << 4
+    rcode = flags & 15 | opt.extended << 4
     truncated = bool(flags & TC)
     return Copy(
-        rcode, (numbers[0], numbers[1], reader.shown), message[reader.start : reader.end],
-        reader.additional - reader.start, tuple(reader.ttls),
-        0.0 if truncated else _lifetime(reader, rcode, longest, negative), now,
-        bool(flags & AD), truncated, reader.error,
+        rcode, (answers, authorities, opt.before), message[start : opt.end], said.end - start,
+        tuple(said.ttls), 0.0 if truncated else _lifetime(said, rcode, longest, negative), now,
+        bool(flags & AD), truncated, opt.error,
     )  # fmt: skip
 
 
-def _lifetime(reader: _Reader, rcode: int, longest: float, negative: float) -> float:
+def _lifetime(said: _Said, rcode: int, longest: float, negative: float) -> float:
     if rcode not in FINAL:
         return FAILURE_TTL
-    positive = rcode == NOERROR and reader.answered
-    if not positive and rcode != YXDOMAIN:
-        if reader.minimum is None:
+    if rcode == NXDOMAIN or (rcode == NOERROR and not said.answered):
+        if said.minimum is None:
             return 0.0
-        longest = min(longest, negative, reader.minimum)
-    return float(min(longest, reader.smallest))
+        longest = min(longest, negative, said.minimum)
+    return float(min(longest, said.smallest))
 
 
 class _Broken(Exception):
     """A name that runs backwards or out of the message."""
 
 
-class _Reader:
-    """Walks over the records of a reply."""
+class _Said(msgspec.Struct, gc=False):
+    """The answer and the authority section.  `ttls` are those that a copy has.
 
-    def __init__(self, message: bytes, start: int, kind: int) -> None:
-        self.message = message
-        self.start = self.end = self.additional = start
-        self.ttls: list[int] = []
-        self.smallest = _LARGEST_TTL
-        self.minimum: int | None = None
-        self.answered = False
-        self.extended = 0
-        self.error: ExtendedError | None = None
-        self.shown = 0
-        self._kind = kind
+    `answered`: there is a record of the type asked; `minimum`: the SOA's, for denials.
+    """
 
-    def sections(self, numbers: list[int]) -> None:
-        answers, authorities, additionals = numbers
-        self._records(answers, answer=True)
-        self._records(authorities, answer=False)
-        self.additional = self.end
-        has_opt = False
-        position = self.end
-        for _ in range(additionals):
-            owner = _end_of_name(self.message, position)
-            kind, _, ttl, length = _RECORD.unpack_from(self.message, owner)
-            end = owner + 10 + length
-            if end > len(self.message):
-                raise _Broken
-            if kind == OPT and not has_opt:
-                has_opt = True
-                self.extended = ttl >> 24
-                self.error = _extended_error(self.message[owner + 10 : end])
-            elif not has_opt:
-                self._note(owner, ttl)
-                self.shown += 1
-                self.end = end
-            position = end
+    ttls: list[int]
+    smallest: int
+    answered: bool
+    minimum: int | None
+    end: int
 
-    def _records(self, number: int, *, answer: bool) -> None:
-        message = self.message
-        position = self.end
-        for _ in range(number):
-            place = _end_of_name(message, position)
-            kind, _, ttl, length = _RECORD.unpack_from(message, place)
-            position = place + 10 + length
-            if position > len(message):
-                raise _Broken
-            ttl = self._note(place, ttl)
-            if ttl < self.smallest:
-                self.smallest = ttl
-            if answer:
-                if kind == self._kind or self._kind == ANY:
-                    self.answered = True
-            elif kind == SOA and length >= 22:
-                minimum = int.from_bytes(message[position - 4 : position], "big")
-                self.minimum = min(ttl, minimum & _LARGEST_TTL)
-        self.end = position
 
-    def _note(self, place: int, ttl: int) -> int:
-        """A TTL with its highest bit set means 0 (RFC 2181 §8)."""
-        ttl = 0 if ttl > _LARGEST_TTL else ttl
-        self.ttls += (place + 4 - self.start, ttl)
-        return ttl
+def _records(message: bytes, start: int, answers: int, authorities: int, asked: int) -> _Said:
+    ttls: list[int] = []
+    smallest, minimum, answered = _LARGEST_TTL, None, False
+    end = start
+    for index in range(answers + authorities):
+        place = _end_of_name(message, end)
+        kind, _, ttl, length = _RECORD.unpack_from(message, place)
+        end = place + 10 + length
+        if ttl > _LARGEST_TTL:
+            ttl = 0  # its highest bit is set (RFC 2181 §8)
+        ttls += (place + 4 - start, ttl)
+        if ttl < smallest:
+            smallest = ttl
+        if index < answers:
+            answered = answered or kind == asked or asked == ANY
+        elif kind == SOA and length >= 22:
+            number = int.from_bytes(message[end - 4 : end], "big")
+            minimum = min(ttl, number & _LARGEST_TTL)
+    if end > len(message):
+        raise _Broken
+    return _Said(ttls, smallest, answered, minimum, end)
+
+
+class _Opt(msgspec.Struct, gc=False):
+    """What the OPT record says, and how many additional records stand before it, up to where."""
+
+    before: int
+    end: int
+    extended: int = 0
+    error: ExtendedError | None = None
+
+
+def _additionals(message: bytes, start: int, said: _Said, number: int) -> _Opt:
+    """Those before the OPT record, whose TTLs go to the others, and the record itself."""
+    found: _Opt | None = None
+    end = said.end
+    for index in range(number):
+        place = _end_of_name(message, end)
+        kind, _, ttl, length = _RECORD.unpack_from(message, place)
+        if kind == OPT and found is None:
+            options = message[place + 10 : place + 10 + length]
+            found = _Opt(index, end, ttl >> 24, _extended_error(options) if length else None)
+        elif found is None:
+            said.ttls += (place + 4 - start, ttl if ttl <= _LARGEST_TTL else 0)
+        end = place + 10 + length
+    if end > len(message):
+        raise _Broken
+    return found or _Opt(number, end)
 
 
 def _end_of_name(message: bytes, position: int) -> int:

@@ -91,27 +91,22 @@ class Local(msgspec.Struct, gc=False):
     version: int
 
 
-class Pending:
+class Pending(msgspec.Struct, eq=False):
     """A reply that is still to come: `send` is called with it.
 
     Whoever takes the message puts `send` in at once; a place that is gone by then must not mind.
+    `finish` adds what is for this asker alone.
     """
 
-    __slots__ = ("asked", "finish", "local", "message", "query", "relay", "route", "send", "tcp")
-
-    def __init__(
-        self, relay: Relay, message: bytes, tcp: bool, query: Query, local: Local,
-        asked: Asked, route: Route,
-    ) -> None:  # fmt: skip
-        self.relay = relay
-        self.message = message
-        self.tcp = tcp
-        self.query = query
-        self.local = local
-        self.asked = asked
-        self.route = route
-        self.finish: Callable[[bytes], bytes] | None = None  # what is added for this asker alone
-        self.send: Callable[[bytes], None] | None = None
+    relay: Relay
+    message: bytes
+    tcp: bool
+    query: Query
+    local: Local
+    asked: Asked
+    route: Route
+    finish: Callable[[bytes], bytes] | None = None
+    send: Callable[[bytes], None] | None = None
 
     def settle(self, given: Given) -> None:
         """Called by the forwarder."""
@@ -157,10 +152,11 @@ class Relay:
         name = result.outside
         assert name is not None
         forwarder = self.forwarder
-        if forwarder.is_ours(message):
+        loops = forwarder.loops
+        if loops.is_ours(message, forwarder.clock):
             return _LOOP
-        if forwarder.marks.is_probe(name):
-            return Answer(NOERROR, (forwarder.marks.answer(name),))
+        if loops.marks.is_probe(name):
+            return Answer(NOERROR, (loops.marks.answer(name),))
         found = self.routes.of(name, query.type)
         if found is None:
             return result
@@ -187,21 +183,19 @@ class Relay:
         opt = b""
         if query.edns is not None:
             opt = host.opt(query.edns, Answer(rcode, error=error), is_ours=shape is not None)
-        clock = self.forwarder.coarse
-        born = int(copy.received)
+        limit = host.limit(query, tcp)
         if shape is None:
-            render = _relayed(pending, copy, rcode, opt, host.limit(query, tcp), given.stale)
+            aging = _relayed(pending, copy, rcode, opt, limit)
         else:
-            render = _appended(pending, shape, opt, host.limit(query, tcp), given.stale)
-        first = render(max(0, clock.second - born))
-        if not given.stale and copy.lifetime > 0 and copy.rcode in messages.FINAL:
-            self._keep(pending, copy, render, slot + 1, len(first))
+            aging = _appended(pending, shape, opt, limit)
         self.forwarder.note(pending.asked, pending.route, copy)
-        return message[:2] + first
+        if given.stale:
+            return message[:2] + aging.stale()
+        if copy.lifetime > 0 and copy.rcode in messages.FINAL:
+            self._keep(pending, copy, aging, slot + 1)
+        return message[:2] + aging.at(self.forwarder.coarse.second - int(copy.received))
 
-    def _keep(
-        self, pending: Pending, copy: Copy, render: Callable[[int], bytes], slot: int, size: int
-    ) -> None:
+    def _keep(self, pending: Pending, copy: Copy, aging: Aging, slot: int) -> None:
         message = pending.message
         ready = self.host.tcp if pending.tcp else self.host.udp
         key = message[2:]
@@ -214,8 +208,8 @@ class Relay:
         ):
             return  # made in a world that is no more
         note = partial(forwarder.note, pending.asked, pending.route, copy)
-        answers = copies.countdown(render, int(copy.received), forwarder.coarse, note)
-        cost = cache.OVERHEAD + _COUNTDOWN + len(key) + 2 * size + 40 * len(copy.ttls)
+        answers = copies.countdown(aging.at, int(copy.received), forwarder.coarse, note)
+        cost = cache.OVERHEAD + _COUNTDOWN + len(key) + 2 * aging.size + 40 * len(copy.ttls)
         ready.put(key, (answers, slot), cost, local.depends, copy.expires)
 
 
@@ -236,13 +230,31 @@ def _denied(found: Denied, local: Local) -> Answer:
     return Answer(NOERROR if found.exists else NXDOMAIN, tuple(local.chain), found.zone)
 
 
+class Aging(msgspec.Struct, gc=False):
+    """A reply without its id; the TTLs are at `ttls` in `body`."""
+
+    head: bytes
+    body: bytes
+    ttls: tuple[int, ...]
+    tail: bytes = b""
+
+    @property
+    def size(self) -> int:
+        return len(self.head) + len(self.body) + len(self.tail)
+
+    def at(self, age: int) -> bytes:
+        """As it is so many seconds after upstream gave it."""
+        return self.head + copies.aged(self.body, self.ttls, age, -1) + self.tail
+
+    def stale(self) -> bytes:
+        """As it is after its time."""
+        return self.head + copies.aged(self.body, self.ttls, 0, copies.STALE_TTL) + self.tail
+
+
 # --- upstream's reply as it came --------------------------------------------------------------
 
 
-def _relayed(
-    pending: Pending, copy: Copy, rcode: int, opt: bytes, limit: int, stale: bool
-) -> Callable[[int], bytes]:
-    """A function from the copy's age to the reply, without its id."""
+def _relayed(pending: Pending, copy: Copy, rcode: int, opt: bytes, limit: int) -> Aging:
     query = pending.query
     question = query.question
     flags = QR | RA | query.flags | rcode
@@ -259,9 +271,7 @@ def _relayed(
         flags |= TC
         body, ttls, answers, authorities, additionals = b"", (), 0, 0, 0
     head = _COUNTS.pack(flags, 1, answers, authorities, additionals + bool(opt)) + question
-    if stale:
-        return lambda age: head + copies.aged(body, ttls, 0, copies.STALE_TTL) + opt
-    return lambda age: head + copies.aged(body, ttls, age, -1) + opt
+    return Aging(head, body, ttls, opt)
 
 
 # --- upstream's records behind our CNAMEs -----------------------------------------------------
@@ -294,20 +304,14 @@ def _chained(pending: Pending, copy: Copy) -> Shape:
     return Shape(copy.rcode, [*chain, *answers], soa, len(chain))
 
 
-def _appended(
-    pending: Pending, shape: Shape, opt: bytes, limit: int, stale: bool
-) -> Callable[[int], bytes]:
-    """The same function for a chain: the records of the first CNAMEs keep their TTL."""
+def _appended(pending: Pending, shape: Shape, opt: bytes, limit: int) -> Aging:
+    """The records of the first CNAMEs keep their TTL."""
     sections = wire.Sections(shape.answers, shape.authorities)
     flags = shape.rcode & 15 | RA | (AA if shape.rcode in (NOERROR, NXDOMAIN) else 0)
     reply = wire.write_reply(pending.query, flags, sections, opt, limit)
     whole = cache.order(reply, int.from_bytes(pending.message[:2], "big"))
     start = 10 + len(pending.query.question)
-    ttls = messages.places(whole, start, shape.local)
-    head, body = whole[:start], whole[start:]
-    if stale:
-        return lambda age: head + copies.aged(body, ttls, 0, copies.STALE_TTL)
-    return lambda age: head + copies.aged(body, ttls, age, -1)
+    return Aging(whole[:start], whole[start:], messages.places(whole, start, shape.local))
 
 
 # --- without a server -------------------------------------------------------------------------

@@ -77,7 +77,14 @@ class Routes:
             )
         for extra in given.stub_domains:
             self._stubs[extra.domain] = Route(extra.domain, extra.servers, "stubDomains")
-        self._denied = _zones(settings.never_forward, settings.forward_negative_ttl)
+        denied = _zones(settings.never_forward, settings.forward_negative_ttl)
+        # N1 goes before N3: what is denied in a stub domain is the stub domain's.
+        self._decided: dict[Name, Route | Zone] = {
+            name: zone
+            for name, zone in denied.items()
+            if not any(names.is_under(name, domain) for domain in self._stubs)
+        }
+        self._decided.update(self._stubs)
         self.upstream: Route | None = None
         for servers, source in (
             (given.upstream, "upstreamNameservers"),
@@ -95,16 +102,12 @@ class Routes:
 
     def of(self, name: Name, kind: int) -> Route | Denied | None:
         """N1 to N5 for a lower-case name and the type asked."""
-        places = names.offsets(name)
-        if self._stubs:
-            for place in places:
-                route = self._stubs.get(name[place:])
-                if route is not None:
-                    return route
-        for place in places:
-            zone = self._denied.get(name[place:])
-            if zone is not None:
-                return _deny(zone, name, kind)
+        place = 0
+        while length := name[place]:
+            found = self._decided.get(name[place:])
+            if found is not None:
+                return found if isinstance(found, Route) else _deny(found, name, kind)
+            place += length + 1
         return self.upstream
 
     def explain(self, name: Name, kind: int) -> str:

@@ -63,9 +63,10 @@ class Server:
 
     def patience(self, budget: float) -> float:
         """Seconds to wait for an answer before another try."""
-        if not self.latency:
-            return min(FIRST_TRY, budget / 2)
-        return min(max(SHORTEST_TRY, _PATIENCE * self.latency), budget / 2)
+        seconds = _PATIENCE * self.latency or FIRST_TRY
+        if seconds < SHORTEST_TRY:
+            seconds = SHORTEST_TRY
+        return min(seconds, budget / 2)
 
     def note_asked(self, now: float) -> None:
         self.asked += 1
@@ -150,11 +151,10 @@ class Servers:
 
     def order(self, addresses: tuple[str, ...], now: float) -> list[Server]:
         """Whom to ask, best first, without those that lead back here."""
-        known = self.known
-        listed = [known.get(address) or self.of(address) for address in addresses]
-        if len(listed) == 1:
-            return [] if listed[0].loops else listed
-        listed = [server for server in listed if not server.loops]
+        if len(addresses) == 1:
+            only = self.of(addresses[0])
+            return [] if only.loops else [only]
+        listed = [server for address in addresses if not (server := self.of(address)).loops]
         if self._policy == "random":
             for last in range(len(listed) - 1, 0, -1):
                 other = self._chance(last + 1)

@@ -7,7 +7,8 @@
 
 They are in an epoll set of their own, which the event loop sees as one descriptor, as those of
 `tcp` are: a question comes and goes without the loop's books.  While something is in flight, time
-is brought to the forwarder every few hundredths of a second.
+is brought to the forwarder every few hundredths of a second; when fewer than 16 were asked between
+two of these sweeps, the sockets that have had their answers are closed.
 
 I/O, but no decision.  Called by the answering process.
 """
@@ -19,6 +20,7 @@ import errno
 import select
 import socket
 import time
+from collections import defaultdict
 from collections.abc import Callable
 
 from feddns.resolver import framing
@@ -37,13 +39,12 @@ _TCP = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 class Place:
     """The socket of one exchange, and for TCP what is not yet sent or read."""
 
-    __slots__ = ("exchange", "is_answered", "socket", "unread", "unsent", "uses")
+    __slots__ = ("exchange", "socket", "unread", "unsent", "uses")
 
     def __init__(self, exchange: Exchange, opened: socket.socket) -> None:
         self.exchange: Exchange | None = exchange
         self.socket = opened
         self.uses = 1
-        self.is_answered = False
         self.unsent = b""
         self.unread = b""
 
@@ -59,10 +60,11 @@ class Transport:
         """`call_later`: the loop's."""
         self.epoll = select.epoll()
         self._chance = chance
-        self._spares: dict[Server, list[Place]] = {}
+        self._spares: defaultdict[Server, list[Place]] = defaultdict(list)
         self._places: dict[int, Place] = {}
         self._call_later = call_later
         self._is_sweeping = False
+        self._asked = 0
 
     def fileno(self) -> int:
         """What the event loop is to watch for reading."""
@@ -71,11 +73,24 @@ class Transport:
     # --- for the forwarder ----------------------------------------------------------------------
 
     def send(self, exchange: Exchange) -> bool:
-        """Open a socket and send, or begin to connect; False when the machine refuses."""
+        """By a socket that has had its answer, or a new one; False when the machine refuses."""
+        self._asked += 1
+        spares = self._spares[exchange.server]
+        if len(spares) < _FEW or exchange.tcp:
+            return self._open(exchange)
+        place = spares.pop(self._chance(len(spares)))
+        try:
+            place.socket.send(exchange.message)
+        except OSError:
+            self._close(place)
+            return self._open(exchange)
+        place.uses += 1
+        place.exchange, exchange.place = exchange, place
+        return True
+
+    def _open(self, exchange: Exchange) -> bool:
+        """Open a socket and send, or begin to connect."""
         server = exchange.server
-        spares = self._spares.get(server, [])
-        if len(spares) >= _FEW and not exchange.tcp and self._send_again(exchange, spares):
-            return True
         family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
         try:
             opened = socket.socket(family, _TCP if exchange.tcp else _UDP)
@@ -99,28 +114,10 @@ class Transport:
             self._call_later(_SWEEP, self._sweep)
         return True
 
-    def _send_again(self, exchange: Exchange, spares: list[Place]) -> bool:
-        """By a socket that has had its answer; False when it will not."""
-        place = spares.pop(self._chance(len(spares)))
-        try:
-            place.socket.send(exchange.message)
-        except OSError:
-            self._close(place)
-            return False
-        place.uses += 1
-        place.exchange, exchange.place = exchange, place
-        return True
-
     def drop(self, exchange: Exchange) -> None:
-        """Spare its socket when it has had its answer; else close it."""
+        """Close its socket: a late answer must not meet another question."""
         place = exchange.place
-        if not isinstance(place, Place) or place.exchange is not exchange:
-            return
-        spares = self._spares.setdefault(exchange.server, [])
-        if place.is_answered and place.uses < _USES and len(spares) < _MANY:
-            place.exchange, place.is_answered = None, False
-            spares.append(place)
-        else:
+        if isinstance(place, Place) and place.exchange is exchange:
             self._close(place)
 
     def _close(self, place: Place) -> None:
@@ -164,14 +161,15 @@ class Transport:
         self.epoll.close()
 
     def _sweep(self) -> None:
-        self._is_sweeping = self.forwarder.sweep()
+        if self._asked < _FEW:
+            for spares in self._spares.values():
+                for place in spares:
+                    self._close(place)
+            self._spares.clear()
+        self._is_sweeping = self.forwarder.sweep() or self._asked > 0
+        self._asked = 0
         if self._is_sweeping:
             self._call_later(_SWEEP, self._sweep)
-            return
-        for spares in self._spares.values():
-            for place in spares:
-                self._close(place)
-        self._spares.clear()
 
     # --- sockets ----------------------------------------------------------------------------------
 
@@ -184,10 +182,17 @@ class Transport:
             except OSError as error:
                 self.forwarder.failed(exchange, _words(error))
                 return
-            place.is_answered = True
             if self.forwarder.received(exchange, message):
+                self._spare(place, self._spares[exchange.server])
                 return
-            place.is_answered = False
+
+    def _spare(self, place: Place, spares: list[Place]) -> None:
+        """It has had its answer, and may be used again."""
+        if place.uses < _USES and len(spares) < _MANY:
+            place.exchange = None
+            spares.append(place)
+        else:
+            self._close(place)
 
     def _discard(self, place: Place) -> None:
         for spares in self._spares.values():
@@ -225,6 +230,7 @@ class Transport:
         messages, place.unread = framing.take(place.unread + stream)
         for message in messages:
             if self.forwarder.received(exchange, message):
+                self._close(place)
                 return
         if not stream:
             self.forwarder.failed(exchange, "over TCP: closed the connection")

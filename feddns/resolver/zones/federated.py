@@ -165,7 +165,7 @@ def _unviewed(lookup: Lookup, prefix: list[Label], base: _Base, scope: Scope) ->
     if prefix[0][:1] != b"_":
         return Alias(names.join(prefix, target), lookup.settings.ttl)
     entry = lookup.snapshot.entry(base.path[1], base.path[0])
-    known = local.ports(entry) if entry is not None and entry.service is not None else ()
+    known = local.ports(lookup, entry) if entry is not None and entry.service is not None else ()
     port = _port_of(prefix, known) if len(prefix) == 2 else None
     if port is None or lookup.type != SRV:
         return NO_DATA

@@ -24,7 +24,10 @@ from feddns.names import Label, Name
 from feddns.records import AAAA, SRV, A, RRset
 from feddns.resolver.zones import MISSING, NO_DATA, Alias, Data, Lookup, Outcome
 from feddns.services import Endpoint, Kind, Port
-from feddns.snapshot import Entry
+from feddns.snapshot import FAMILIES, Entry
+
+_FAMILY = {A: (4,), AAAA: (16,)}
+"""The octets of the addresses that a type asks for."""
 
 
 def find_service(lookup: Lookup, labels: list[Label]) -> Outcome:
@@ -86,28 +89,37 @@ def _service(lookup: Lookup, entry: Entry) -> Outcome:
     if service.kind is Kind.EXTERNAL_NAME:
         return Alias(service.external_name, ttl(lookup, entry))
     if lookup.type in (A, AAAA):
-        return addresses(lookup, lookup.name, own_addresses(entry), ttl(lookup, entry))
+        return addresses(lookup, lookup.name, _own_addresses(lookup, entry), ttl(lookup, entry))
     if lookup.type == SRV:
         return _srv(lookup, entry, b"", b"")
     return NO_DATA
 
 
-def own_addresses(entry: Entry) -> tuple[bytes, ...]:
+def with_slices(lookup: Lookup, entry: Entry, families: tuple[int, ...] = FAMILIES) -> Entry:
+    """The entry, for who looks at its slices: the answer depends on what they say."""
+    assert entry.service is not None
+    for size in families:
+        lookup.depends.append((*entry.service.key, size))
+    return entry
+
+
+def _own_addresses(lookup: Lookup, entry: Entry) -> tuple[bytes, ...]:
     """The ClusterIPs, or for a headless Service the addresses of its ready endpoints."""
-    service = entry.service
-    if service is None or service.kind is Kind.CLUSTER_IP:
-        return service.addresses if service else ()
+    assert entry.service is not None
+    if entry.service.kind is Kind.CLUSTER_IP:
+        return entry.service.addresses
+    entry = with_slices(lookup, entry, _FAMILY[lookup.type])
     return tuple(address for endpoint in entry.endpoints() for address in endpoint.addresses)
 
 
 def _endpoint(lookup: Lookup, entry: Entry, label: Label) -> Outcome:
     """K7: `_tcp` as an empty non-terminal, or the endpoints of that name."""
     if label.startswith(b"_"):
-        named = any(port.name and port.protocol == label[1:] for port in ports(entry))
+        named = any(port.name and port.protocol == label[1:] for port in ports(lookup, entry))
         return NO_DATA if named else MISSING
     found = [
         address
-        for endpoint in entry.endpoints()
+        for endpoint in with_slices(lookup, entry).endpoints()
         for address in endpoint.addresses
         if endpoint_label(lookup, endpoint, address) == label
     ]
@@ -123,7 +135,7 @@ def has_endpoint(lookup: Lookup, entry: Entry, label: Label) -> bool:
     """Whether K7 has something at `label`."""
     return any(
         endpoint_label(lookup, endpoint, address) == label
-        for endpoint in entry.endpoints()
+        for endpoint in with_slices(lookup, entry).endpoints()
         for address in endpoint.addresses
     )
 
@@ -137,22 +149,23 @@ def endpoint_label(lookup: Lookup, endpoint: Endpoint, address: bytes) -> Label:
     return names.dashed(address)
 
 
-def ports(entry: Entry) -> tuple[Port, ...]:
+def ports(lookup: Lookup, entry: Entry) -> tuple[Port, ...]:
     """The ports of a ClusterIP Service; of a headless one those of its slices."""
     assert entry.service is not None
     if entry.service.kind is not Kind.HEADLESS:
         return entry.service.ports
-    return tuple(dict.fromkeys(port for piece in entry.slices for port in piece.ports))
+    slices = with_slices(lookup, entry).slices
+    return tuple(dict.fromkeys(port for piece in slices for port in piece.ports))
 
 
 def _port(lookup: Lookup, entry: Entry, port: Label, protocol: Label) -> Outcome:
     """K8: `_port._proto`, both with their underscore."""
     if port[:1] != b"_" or protocol[:1] != b"_" or len(port) == 1:
         return MISSING
-    found = any(own.name == port[1:] and own.protocol == protocol[1:] for own in ports(entry))
-    if not found:
+    named = (port[1:], protocol[1:])
+    if all((own.name, own.protocol) != named for own in ports(lookup, entry)):
         return MISSING
-    return _srv(lookup, entry, port[1:], protocol[1:]) if lookup.type == SRV else NO_DATA
+    return _srv(lookup, entry, *named) if lookup.type == SRV else NO_DATA
 
 
 def _srv(lookup: Lookup, entry: Entry, port: Label, protocol: Label) -> Outcome:
@@ -192,7 +205,7 @@ def _pairs(lookup: Lookup, entry: Entry) -> Iterator[tuple[Port, Name, bytes]]:
             for address in service.addresses:
                 yield port, name, address
         return
-    for piece in entry.slices:
+    for piece in with_slices(lookup, entry).slices:
         for endpoint in piece.endpoints:
             if not (endpoint.ready or service.publish_not_ready):
                 continue

@@ -80,6 +80,6 @@ def _targets(lookup: Lookup, namespace: Label, name: Label, address: bytes) -> d
         return {owner: seconds}
     return {
         names.join([local.endpoint_label(lookup, endpoint, address)], owner): seconds
-        for endpoint in entry.endpoints()
+        for endpoint in local.with_slices(lookup, entry).endpoints()
         if address in endpoint.addresses
     }

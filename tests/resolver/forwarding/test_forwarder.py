@@ -106,7 +106,7 @@ def test_a_reply_that_does_not_match_is_waited_on(change: object) -> None:
     reply.answer = []
     raw = reply.to_wire()
     assert callable(change)
-    assert not outside.forwarder.received(outside.sent[0], change(raw))
+    assert not outside.receive(outside.sent[0], change(raw))
     assert not asker.is_answered
     assert outside.reply(ONE)
     assert len(asker.answer) == 1
@@ -117,7 +117,7 @@ def test_a_reply_in_another_spelling_matches() -> None:
     asker = outside.ask(WWW)
     reply = dns.message.make_response(outside.question())
     raw = reply.to_wire().replace(b"\x03www", b"\x03WwW", 1)
-    assert outside.forwarder.received(outside.sent[0], raw)
+    assert outside.receive(outside.sent[0], raw)
     assert asker.rcode == "NOERROR"
 
 
@@ -163,7 +163,7 @@ def test_a_bare_header_is_enough_to_say_formerr() -> None:
     outside = Outside()
     outside.ask(WWW)
     ident = outside.sent[0].ident.to_bytes(2, "big")
-    assert outside.forwarder.received(outside.sent[0], ident + b"\x80\x01" + bytes(8))
+    assert outside.receive(outside.sent[0], ident + b"\x80\x01" + bytes(8))
     assert not outside.sent[1].edns
 
 
@@ -212,7 +212,7 @@ def test_upstream_s_own_words_are_passed_on() -> None:
     reply = dns.message.make_response(outside.question())
     reply.set_rcode(dns.rcode.SERVFAIL)
     reply.use_edns(0, options=[dns.edns.EDEOption(dns.edns.EDECode.DNSSEC_BOGUS, "expired")])
-    outside.forwarder.received(outside.sent[0], reply.to_wire())
+    outside.receive(outside.sent[0], reply.to_wire())
     assert (asker.rcode, asker.error) == ("SERVFAIL", (6, "expired"))
 
 
@@ -222,7 +222,7 @@ def test_a_reply_cut_short_is_a_server_in_trouble() -> None:
     reply = dns.message.make_response(outside.question())
     raw = bytearray(reply.to_wire())
     raw[7] = 1
-    assert outside.forwarder.received(outside.sent[0], bytes(raw))
+    assert outside.receive(outside.sent[0], bytes(raw))
     assert asker.rcode == "SERVFAIL"
     assert asker.error == (23, "192.0.2.1:53 sends what cannot be read")
 
@@ -536,7 +536,7 @@ def test_every_asker_gets_one_reply_in_time(steps: list[tuple[str, int]]) -> Non
         elif step == "refuse":
             outside.forwarder.failed(exchange, "connection refused")
         elif step == "garbage":
-            outside.forwarder.received(exchange, exchange.message[:2] + b"\x81\x80" + bytes(number))
+            outside.receive(exchange, exchange.message[:2] + b"\x81\x80" + bytes(number))
         elif step == "truncated":
             outside.reply(flags=dns.flags.TC, exchange=exchange)
         elif step == "loop":

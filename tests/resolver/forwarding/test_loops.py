@@ -49,7 +49,7 @@ def test_a_question_that_comes_back_is_refused_and_its_server_left_out() -> None
 
 def test_another_server_s_mark_is_none_of_our_business() -> None:
     one, two = Outside(), Outside()
-    two.forwarder.marks = Marks(b"other---")
+    two.forwarder.loops.marks = Marks(b"other---")
     one.ask(WWW)
     assert not two.ask_wire(one.sent[0].message).is_answered
     assert len(two.sent) == 1
@@ -99,7 +99,7 @@ def test_what_leads_back_is_probed_again_with_growing_pauses() -> None:
     outside.ask(WWW)
     server = outside.server_of("192.0.2.1")
     outside.wait(0.3)
-    back = outside.forwarder.marks.answer(b"\1x\0")
+    back = outside.forwarder.loops.marks.answer(b"\1x\0")
     assert back.ttl == 0
     sent = probe(outside)
     name = outside.question(sent).question[0].name.to_text()

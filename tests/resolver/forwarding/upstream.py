@@ -141,7 +141,14 @@ class Outside:
         reply.set_rcode(dns.rcode.from_text(rcode))
         reply.answer = [rrset(*line.split(None, 3)) for line in records]
         reply.authority = [rrset(*line.split(None, 3)) for line in authority]
-        return self.forwarder.received(exchange, reply.to_wire(max_size=65_535))
+        return self.receive(exchange, reply.to_wire(max_size=65_535))
+
+    def receive(self, exchange: Exchange, message: bytes) -> bool:
+        """Any message from an exchange's server."""
+        is_taken = self.forwarder.received(exchange, message)
+        if is_taken:
+            self.drop(exchange)
+        return is_taken
 
     def server_of(self, address: str) -> Server:
         return self.forwarder.servers.of(address if ":" in address else f"{address}:53")
