@@ -54,6 +54,8 @@ DIFFERENCES: tuple[Difference, ...] = (
     Difference(r"describe namespace", r"\n*^No (resource quota|LimitRange resource)\.", _KINDS),
     Difference(r"kubectl logs p\n", ANY, _NOT_RUN),
     Difference(r"kubectl (exec|attach|cp|port-forward|debug|top) ", ANY, _NOT_RUN),
+    Difference(r"^delete: .* pod placed", ANY,
+               "Pods go at once: no kubelet has anything of theirs to end"),
     Difference(r"/(exec|proxy)\b", ANY, _NOT_RUN),
     # who may
     Difference(r"--as=eve", ANY, _ALL_MAY),

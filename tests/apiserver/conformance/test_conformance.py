@@ -18,6 +18,7 @@ from tests.apiserver.conformance.differences import DIFFERENCES, Difference
 from tests.apiserver.conformance.steps import Scenario
 
 SCENARIOS = {scenario.name: scenario for scenario in steps.scenarios()}
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 OLD = "versions"
 OLDEST = (1, 29)
 _needed: set[Difference] = set()
@@ -58,7 +59,6 @@ def _older() -> dict[Scenario, Path]:
     }
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_both_show_the_same(games: Games, name: str, pytestconfig: pytest.Config) -> None:
     found = comparing.disagreements(name, *games.transcripts(name), _needed)
