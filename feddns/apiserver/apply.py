@@ -96,7 +96,7 @@ def _merged(
     """The merged object, and what changes by it; the manager's entry is its new one then."""
     manager, managed = owned
     merged = typed.merge(live, applied, type)
-    fields = fieldsets.without(_fields(applied, type), manager.reset or {})
+    fields = fieldsets.without(_fields(applied, type), manager.untouched)
     last = managed.get(manager.identity)
     managed[manager.identity] = manager.entry(fields, last.get("time") if last else None)
     if last and last["fieldsV1"] != fields and fieldsets.difference(last["fieldsV1"], fields):

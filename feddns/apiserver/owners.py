@@ -13,6 +13,8 @@
     more than 10 managers the oldest by update become `ancient-changes`
     by update
 
+Entries of other versions of the kind are read as if they were of the version of the write.
+
 Pure.  Called by `apply`, which has the names that `handling` uses.  Objects are not changed: what
 is returned is new and shares parts.
 """
@@ -63,6 +65,13 @@ class Manager(NamedTuple):
     def identity(self) -> Identity:
         version = self.api_version if self.operation == "Update" else ""
         return self.name or "unknown", self.operation, version, self.subresource
+
+    @property
+    def untouched(self) -> FieldSet:
+        """What nobody owns by a write here."""
+        if self.reset is not None:
+            return self.reset
+        return {"f:spec" if self.subresource == "status" else "f:status": {}}
 
     def entry(self, fields: FieldSet, time: str | None) -> Entry:
         made = {
@@ -176,10 +185,7 @@ def read(entries: Any) -> Managed:
 def changes(old: dict[str, Any], new: dict[str, Any], type: Type, manager: Manager) -> Changes:
     """What changed of what can be owned and is not reset."""
     found = typed.compare(ownable(old), ownable(new), type)
-    reset = manager.reset
-    if reset is None:
-        reset = {"f:spec" if manager.subresource == "status" else "f:status": {}}
-    return Changes(*(fieldsets.without(part, reset) for part in found))
+    return Changes(*(fieldsets.without(part, manager.untouched) for part in found))
 
 
 def ownable(object: dict[str, Any]) -> dict[str, Any]:
