@@ -54,10 +54,11 @@ def rows(page: Path, heading: str) -> list[list[str]]:
 def test_every_flag_that_is_mentioned_exists(page: Path) -> None:
     text = re.sub(r"\bkubectl [^;|`\n]*|^tools/.*$", "", page.read_text(), flags=re.MULTILINE)
     known = {f"--{row.key}" for row in config.schema()} | {"--config"}
-    known.update(f"--{row.flag}" for row in options.ROWS)
-    for command in ("ask", "why", "check", "status"):
+    for row in options.ROWS:
+        known.update(f"--{flag}" for flag in (row.flag, *row.aliases))
+    known.update(f"--{flag}" for flag in options.WITHOUT_EFFECT)
+    for command in ("ask", "why", "check", "status", "playground", "apiserver"):
         known.update(re.findall(r"--[a-z][-a-z]+", run(command, "--help").out))
-    known.update(re.findall(r"--[a-z][-a-z]+", run("playground", "--help").out))
     mentioned = set(re.findall(r"(?<![-\w])--[a-z][-a-z0-9]+", text))
     assert mentioned - known == set()
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy as copying
 import json
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from controllers import conditions, copies, deletion, kinds, propagation
+from controllers import conditions, copies, deletion, kinds, propagation, selector
 from controllers.kinds import Propagated
 from controllers.world import Apply, Delete, Json, Member, Patch, Plan, Trouble, World
 from tests.clusterapi import Api
@@ -495,6 +497,31 @@ def test_a_real_server_takes_the_writes_and_then_there_are_none(
     printed = either.kubectl("wait", "--for=condition=Conflict", "-n", "status",
                               f"{key.resource.plural}/x", "--timeout=5s")  # fmt: skip
     assert "condition met" in printed
+
+
+# --- the documents --------------------------------------------------------------------------------
+
+DOCS = (Path(__file__).parents[2] / "docs/propagation.md").read_text()
+
+
+def test_the_documented_kinds_are_those() -> None:
+    rows = re.findall(r"(?m)^\| (\w+) \| (?:labels|the same).*? \| (is .*?) \|$", DOCS)
+    assert {kind: fate == "is taken over" for kind, fate in rows} == {
+        row.resource.kind: row.adopts for row in kinds.TABLE
+    }
+
+
+def test_the_documented_operators_are_those() -> None:
+    table = DOCS.partition("| operator | values |")[2].partition("\n\n")[0]
+    told = re.findall(r"`([^`]+)`", table)
+    assert len(told) == 11
+    for operator in told:
+        count = 0 if operator in ("exists", "!") else 1
+        wanted = [{"key": "k", "operator": operator, "values": ["1"] * count}]
+        selector.parse(json.dumps(wanted))
+    example = re.search(r"cluster-selector: '(.*)'", DOCS)
+    assert example is not None
+    assert selector.parse(example[1]).matches({"location": "europe"})
 
 
 # --- words ---------------------------------------------------------------------------------------
