@@ -255,8 +255,11 @@ def _prune(type: Type, value: Any, path: str, unknown: list[str]) -> None:
         if type.name:
             _object(type, value, f"{path}.", unknown)
         elif type.element and type.shape == "map":
-            for key, part in value.items():
-                _prune(type.element, part, f"{path}.{key}", unknown)
+            for key, part in list(value.items()):
+                if part is None and not type.element.nullable:
+                    del value[key]
+                else:
+                    _prune(type.element, part, f"{path}.{key}", unknown)
         else:
             _prune_object(type, value, path, unknown)
     elif value.__class__ is list and type.element:
