@@ -132,6 +132,11 @@ def _metric(metric: Object, status: Object) -> str:
     return f"{now.get('value', UNKNOWN)}/{target.get('value')}"
 
 
+def _scale(obj: Object, now: datetime) -> list[Any]:
+    wanted, found = (obj.get(part, {}).get("replicas", 0) for part in ("spec", "status"))
+    return [obj["metadata"]["name"], wanted, found, created(obj, now)]
+
+
 def _counted(shown: str, counts: str, wide: str = "") -> Columns:
     """Columns of which some hold whole numbers."""
     return tuple(
@@ -153,6 +158,7 @@ TABLES = {
         ),
         _daemon_set,
     ),
+    "Scale": (_counted("Name,Desired,Available,Age", "Desired,Available"), _scale),
     "Job": (columns("Name,Status,Completions,Duration,Age", _WIDE), _job),
     "HorizontalPodAutoscaler": (
         columns("Name,Reference,Targets,MinPods,MaxPods,Replicas,Age"), _autoscaler,

@@ -50,16 +50,21 @@ def service(obj: Object, old: Object | None, found: Problems) -> None:
     _addresses(spec, kind, found)
     for number, address in enumerate(spec.get("externalIPs", ())):
         found.endpoint_ip(f"spec.externalIPs[{number}]", address)
-    _traffic(spec, kind, found)
     _balancer(spec, kind, found)
+    _traffic(spec, kind, found)
     if old:
         _changes(spec, old["spec"], found)
+        if obj.get("status") != old.get("status"):
+            _status(obj["status"].get("loadBalancer", {}), kind, found)
 
 
 def _external_name(spec: Object, found: Problems) -> None:
     name = spec.get("externalName", "").removesuffix(".")
     if spec.get("clusterIPs") or spec.get("clusterIP"):
         found.forbidden("spec.clusterIPs", "may not be set for ExternalName services")
+    for field in ("ipFamilies", "ipFamilyPolicy"):
+        if spec.get(field):
+            found.forbidden(f"spec.{field}", "may not be set for ExternalName services")
     if name:
         found.each("spec.externalName", spec["externalName"], subdomain(name))
     else:
@@ -208,3 +213,26 @@ def _changes(spec: Object, old: Object, found: Problems) -> None:
     was, now = old.get("loadBalancerClass"), spec.get("loadBalancerClass")
     if spec["type"] == "LoadBalancer" and was is not None and was != now:
         found.invalid("spec.loadBalancerClass", now, "may not change once set")
+
+
+def _status(balancer: Object, kind: str, found: Problems) -> None:
+    """What somebody writes into the status; nobody but the server asks for it otherwise."""
+    here = "status.loadBalancer.ingress"
+    if balancer.get("ingress") and kind != "LoadBalancer":
+        found.forbidden(here, "may only be used when `spec.type` is 'LoadBalancer'")
+        return
+    for number, ingress in enumerate(balancer.get("ingress") or ()):
+        place, address, mode = f"{here}[{number}]", ingress.get("ip", ""), ingress.get("ipMode")
+        if address:
+            found.each(f"{place}.ip", address, ip(address))
+        if mode is None:
+            if address:
+                found.required(f"{place}.ipMode", "must be specified when `ip` is set")
+        elif not address:
+            found.forbidden(f"{place}.ipMode", "may not be specified when `ip` is not set")
+        else:
+            found.one_of(f"{place}.ipMode", mode, ("Proxy", "VIP"))
+        if name := ingress.get("hostname"):
+            found.each(f"{place}.hostname", name, subdomain(name))
+            if not ip(name):
+                found.invalid(f"{place}.hostname", name, "must be a DNS name, not an IP address")
