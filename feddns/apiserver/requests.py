@@ -15,6 +15,7 @@ Pure.  Called by `server` (Request) and `handling`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote
@@ -111,6 +112,7 @@ class Options(NamedTuple):
     """metadata.name= of the field selector, when that is all it says."""
 
 
+@functools.lru_cache(maxsize=512)
 def options(query: str, verb: str, *, applies: bool = False) -> Options:
     """Read them.  Raises `RequestRefused`: 400, or 422 for what does not go together."""
     if not query:

@@ -19,6 +19,7 @@ import base64
 import contextlib
 import datetime
 import ipaddress
+import logging
 import os
 import secrets
 import socket
@@ -42,8 +43,9 @@ from feddns.apiserver.requests import Request
 from feddns.apiserver.store import Store
 from feddns.errors import OperatorNeeded
 
+_LOG = logging.getLogger(__name__)
 ADMIN = "admin"
-_BOOKMARKS = 60.0
+_MINUTE = 60.0
 """Seconds between bookmarks."""
 _GATHER = 0.004
 """Seconds that a busy watch gathers events before the next piece is sent."""
@@ -92,7 +94,10 @@ class Server:
 
     @property
     def url(self) -> str:
-        host = f"[{self.address}]" if ":" in self.address else self.address
+        address = self.address
+        if ipaddress.ip_address(address).is_unspecified:
+            address = "::1" if ":" in address else "127.0.0.1"
+        host = f"[{address}]" if ":" in address else address
         return f"https://{host}:{self.port}"
 
     @property
@@ -175,7 +180,7 @@ class Server:
 
     def _turn(self) -> None:
         """Make durable what happened, then let it be known."""
-        more = self.api.settle()
+        more = self._settle()
         committed, self._committed = self._committed, None
         try:
             self._journal.commit()
@@ -189,11 +194,26 @@ class Server:
         if more:
             asyncio.get_running_loop().call_soon(self._turn)
 
+    def _settle(self) -> bool:
+        try:
+            return self.api.settle()
+        except Exception:  # who waits for the commit must not wait for ever
+            _LOG.exception("what a deletion brings could not be done")
+            return False
+
     async def _keep_time(self) -> None:
         while True:
-            await asyncio.sleep(_BOOKMARKS)
-            self._store.compact()
-            self.api.hub.bookmarks(self._store.revision)
+            await asyncio.sleep(_MINUTE)
+            self._turn()
+            self.api.keep_time()
+            self._turn()
+
+    def _handle(self, request: Request) -> Answer:
+        try:
+            return self.api.handle(request)
+        except Exception as error:  # a fault of ours: say so, and go on for the others
+            _LOG.exception("%s %s", request.method, request.path)
+            return Answer(500, msgspec.json.encode(_trouble(f"{type(error).__name__}: {error}")))
 
     # --- a request -------------------------------------------------------------------------------
 
@@ -202,7 +222,7 @@ class Server:
         if body is None:
             await _send(send, Answer(413, b"the request is too large"))
             return
-        answer = self.api.handle(_request(scope, body))
+        answer = self._handle(_request(scope, body))
         committed = self.changed()
         if committed is not None:
             try:

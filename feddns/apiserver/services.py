@@ -28,6 +28,7 @@ RESOURCE = "services"
 _PORTS = range(30000, 32768)
 _FAMILIES = {4: "IPv4", 6: "IPv6"}
 _TRIES = 64
+_NO_ADDRESS = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 _ADDRESS_FIELDS = (
     "clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy",
 )  # fmt: skip
@@ -209,6 +210,34 @@ class Addresses:
         return 0
 
 
+def wrong_status(obj: Object) -> list[Cause]:
+    """What no status of a Service can be."""
+    found = []
+    ingress = ((obj.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
+    if ingress and obj["spec"].get("type") != "LoadBalancer":
+        why = "Forbidden: may only be used when `spec.type` is 'LoadBalancer'"
+        found.append(Cause("FieldValueForbidden", why, "status.loadBalancer.ingress"))
+    for number, one in enumerate(ingress):
+        here = f"status.loadBalancer.ingress[{number}]"
+        address, mode = one.get("ip"), one.get("ipMode")
+        if address and not _is_address(address):
+            found.append(_invalid(f"{here}.ip", address, _NO_ADDRESS))
+        if address and not mode:
+            why = "Required value: must be specified when `ip` is set"
+            found.append(Cause("FieldValueRequired", why, f"{here}.ipMode"))
+        elif mode and not address:
+            why = "Forbidden: may not be specified when `ip` is not set"
+            found.append(Cause("FieldValueForbidden", why, f"{here}.ipMode"))
+        elif mode and mode not in ("VIP", "Proxy"):
+            why = f'Unsupported value: "{mode}": supported values: "Proxy", "VIP"'
+            found.append(Cause("FieldValueNotSupported", why, f"{here}.ipMode"))
+        name = one.get("hostname")
+        if name and _is_address(name):
+            why = "must be a DNS name, not an IP address"
+            found.append(_invalid(f"{here}.hostname", name, why))
+    return found
+
+
 def _wrong_addresses(spec: Object, before: Object) -> list[Cause]:
     """What no Service can have."""
     given = spec.get("clusterIPs") or []
@@ -219,8 +248,7 @@ def _wrong_addresses(spec: Object, before: Object) -> list[Cause]:
         return []
     for number, address in enumerate(given):
         if address != "None" and not _is_address(address):
-            why = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
-            return [_invalid(f"spec.clusterIPs[{number}]", address, why)]
+            return [_invalid(f"spec.clusterIPs[{number}]", address, _NO_ADDRESS)]
     had = before.get("clusterIPs")
     if had and before.get("type") != "ExternalName" and given[:1] != had[:1]:
         return [_invalid("spec.clusterIPs[0]", given, "may not change once set")]

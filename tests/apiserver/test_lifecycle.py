@@ -196,3 +196,14 @@ def test_without_tending_others_finalize() -> None:
     owned(api, "dependent", owner := api.config_map("owner"))
     api.delete(f"{CONFIG_MAPS}/{owner['metadata']['name']}", {"propagationPolicy": "Orphan"})
     assert api.get(f"{CONFIG_MAPS}/owner")["metadata"]["finalizers"] == ["orphan"]
+
+
+def test_events_are_forgotten_after_an_hour(api: InProcess) -> None:
+    events = f"{SPACES}/default/events"
+    about = {"kind": "ConfigMap", "name": "a", "namespace": "default"}
+    api.create(events, {"metadata": {"name": "old"}, "involvedObject": about})
+    api.clock = 1800
+    api.create(events, {"metadata": {"name": "new"}, "involvedObject": about})
+    api.clock = 3700
+    api.api.keep_time()
+    assert api.names(events) == ["new"]

@@ -122,3 +122,22 @@ def test_what_a_balancer_had_goes_with_it(api: InProcess) -> None:
     external = api.merge(f"{SERVICES}/s", {"spec": {"type": "ExternalName", "externalName": "a.b"}})
     assert "clusterIP" not in external["spec"]
     assert api.merge(f"{SERVICES}/s", {"spec": {"type": "ClusterIP"}})["spec"]["clusterIP"]
+
+
+@pytest.mark.parametrize(
+    ("ingress", "words"),
+    [
+        ({"ip": "no"}, "must be a valid IP address"),
+        ({"hostname": "192.0.2.1"}, "must be a DNS name, not an IP address"),
+        ({"hostname": "a.example", "ipMode": "VIP"}, "may not be specified when `ip` is not set"),
+        ({"ip": "192.0.2.1", "ipMode": "X"}, 'Unsupported value: "X"'),
+    ],
+)
+def test_statuses_that_are_refused(api: InProcess, ingress: dict[str, str], words: str) -> None:
+    make(api, type="LoadBalancer")
+    with pytest.raises(Refused, match=words):
+        api.merge(f"{SERVICES}/s/status", {"status": {"loadBalancer": {"ingress": [ingress]}}})
+    make(api, "plain")
+    given = {"status": {"loadBalancer": {"ingress": [{"hostname": "a.example"}]}}}
+    with pytest.raises(Refused, match=r"`spec.type` is 'LoadBalancer'"):
+        api.merge(f"{SERVICES}/plain/status", given)

@@ -8,6 +8,7 @@
     api = Api(registry, store, …)
     api.handle(request)           at once; nothing is waited for
     api.settle()                  what deletions bring, once a turn, before it is made durable
+    api.keep_time()               each minute
     api.hub                       the open watches
 
 Pure.  Called by `server`, by the playground, by tests.
@@ -96,6 +97,12 @@ class Api:
         """Do what deletions bring; whether more is left for the next turn."""
         self.definitions.settle()
         return self.tending.settle()
+
+    def keep_time(self) -> None:
+        """What is due each minute: what is old is forgotten, watches are told where they are."""
+        self.tending.expire()
+        self.context.store.compact()
+        self.hub.bookmarks(self.context.store.revision)
 
     def _handle(self, request: Request, user: User | None) -> Answer:
         if user is None:

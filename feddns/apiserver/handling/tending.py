@@ -18,6 +18,7 @@ Pure.  Called by `api`.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 from feddns.apiserver import lifecycle
@@ -29,6 +30,8 @@ from feddns.apiserver.store import Entry, Event
 
 _BATCH = 2000
 _NAMESPACES = "namespaces"
+_EVENTS = "events"
+_EVENTS_LIVE = timedelta(hours=1)
 Place = tuple[str, str]
 """A resource and a key."""
 
@@ -83,6 +86,17 @@ class Tending:
             del self._due[place]
             self._look(place)
         return True
+
+    def expire(self) -> None:
+        """Delete the Events that are older than an hour, as kube-apiserver does."""
+        context = self._context
+        limit = (context.now() - _EVENTS_LIVE).strftime("%Y-%m-%dT%H:%M:%SZ")
+        for entry in context.store.entries(_EVENTS):
+            obj = entry.object()
+            series = (obj.get("series") or {}).get("lastObservedTime") or ""
+            last = max(obj.get("lastTimestamp") or "", obj.get("eventTime") or "", series)
+            if max(last, obj["metadata"]["creationTimestamp"]) < limit:
+                context.store.delete(_EVENTS, entry.key, entry.revision)
 
     # --- within ----------------------------------------------------------------------------------
 

@@ -52,12 +52,17 @@ class Watch:
         self._form = presenting.form(call)
         self._lines: list[bytes] = []
         self._waiting = 0
+        self._limited = False
         self._has_columns = False
         self._told = 0
         self._shared = (call.kind.api_version, self._form, call.options.include_object)
 
     def begin(self) -> None:
-        """What comes first.  Raises `RequestRefused`."""
+        """What comes first, however much it is.  Raises `RequestRefused`."""
+        self._begin()
+        self._limited, self._waiting = True, 0
+
+    def _begin(self) -> None:
         options, store = self.call.options, self.call.context.store
         revision = requests.revision(options.resource_version, "watch")
         self._told = store.revision
@@ -155,7 +160,7 @@ class Watch:
     def _add(self, line: bytes) -> None:
         self._lines.append(line)
         self._waiting += len(line)
-        if self._waiting > _MOST_WAITING:
+        if self._limited and self._waiting > _MOST_WAITING:
             self._lines.clear()
             self.end()
 

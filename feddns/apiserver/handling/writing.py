@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from feddns.apiserver import apply, defaults, kinds, lifecycle, patch, schema, validation
+from feddns.apiserver import apply, defaults, kinds, lifecycle, patch, schema, services, validation
 from feddns.apiserver.apply import Manager
 from feddns.apiserver.handling import bodies, presenting
 from feddns.apiserver.handling.call import (
@@ -309,8 +309,32 @@ def _quoted(text: str) -> str:
     return msgspec.json.encode(text).decode()
 
 
+_METADATA = (
+    "name", "generateName", "namespace", "selfLink", "uid", "resourceVersion", "generation",
+    "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "labels", "annotations",
+    "ownerReferences", "finalizers", "managedFields",
+)  # fmt: skip
+
+
 def _sorted_head(obj: Any) -> Any:
-    return {name: obj[name] for name in sorted(obj)} if isinstance(obj, dict) else obj
+    """In the order in which kube-apiserver shows what it could not read."""
+    if not isinstance(obj, dict):
+        return obj
+    made = {name: obj[name] for name in sorted(obj)}
+    for name, part in made.items():
+        if isinstance(part, dict):
+            order = _METADATA if name == "metadata" else sorted(part)
+            made[name] = {field: part[field] for field in order if field in part}
+    managed = made.get("metadata", {}).get("managedFields") or ()
+    for entry in managed:
+        entry["fieldsV1"] = _sorted(entry.get("fieldsV1"))
+    return made
+
+
+def _sorted(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {name: _sorted(value[name]) for name in sorted(value)}
 
 
 def _apply(call: Call) -> Answer:
@@ -387,8 +411,10 @@ def _record(call: Call, entry: Entry | None, made: Object, by: Manager) -> None:
 
 
 def _fit(call: Call, made: Object, old: Object | None) -> list[Cause]:
-    if call.stored.resource != SERVICES or call.target.subresource:
+    if call.stored.resource != SERVICES:
         return []
+    if call.target.subresource:
+        return services.wrong_status(made)
     return call.context.addresses.fit(made, old, call.context.entropy)
 
 
