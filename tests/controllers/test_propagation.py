@@ -13,7 +13,7 @@ import pytest
 
 from controllers import conditions, copies, deletion, kinds, propagation, selector
 from controllers.kinds import Propagated
-from controllers.world import Apply, Delete, Json, Member, Patch, Plan, Trouble, World
+from controllers.world import Apply, Json, Member, Plan, Trouble, World
 from tests.clusterapi import Api
 from tests.controllers import fake as a
 from tests.controllers.fake import Federation, annotation, key_of
@@ -522,43 +522,3 @@ def test_the_documented_operators_are_those() -> None:
     example = re.search(r"cluster-selector: '(.*)'", DOCS)
     assert example is not None
     assert selector.parse(example[1]).matches({"location": "europe"})
-
-
-# --- words ---------------------------------------------------------------------------------------
-
-
-def test_operations_say_what_they_are() -> None:
-    key = key_of("ConfigMap shop/c")
-    told = [
-        conditions.done(Apply("eu", key, {}, is_new=True)),
-        conditions.done(Patch("eu", key, {})),
-        conditions.done(Delete("eu", key, "uid")),
-        conditions.failed(Apply("eu", key, {}), conditions.trouble("Forbidden", "no\n  way")),
-    ]
-    assert [(one.type, one.reason, one.message) for one in told] == [
-        ("Normal", "CreateInCluster", "created in cluster eu"),
-        ("Normal", "UpdateInCluster", "updated in cluster eu"),
-        ("Normal", "DeleteInCluster", "deleted in cluster eu"),
-        ("Warning", "UpdateInClusterFailed", "not updated in cluster eu: no way"),
-    ]
-
-
-def test_a_note_that_somebody_broke_is_written_anew() -> None:
-    for broken in ("", "[", "[]", '{"clusters": 1}'):
-        assert conditions.parse(broken) == conditions.Note()
-    note_ = conditions.Note("e", {"eu": Trouble("r", "m")})
-    assert conditions.parse(note_.to_annotation()) == note_
-
-
-def test_an_event_tells_what_is_new() -> None:
-    key = key_of("ConfigMap shop/c")
-    eu, us = Trouble("Forbidden", "no"), Trouble("Invalid", "bad")
-    before = conditions.Note("", {"eu": eu}).to_annotation()
-    told = conditions.Note("", {"eu": eu, "us": us}).told(key, before)
-    assert (told.reason, told.message) == ("Invalid", "cluster us: bad")
-    fewer = conditions.Note("", {"us": us}).told(key, conditions.Note("e").to_annotation())
-    assert (fewer.reason, fewer.message) == ("Invalid", "cluster us: bad")
-
-
-def test_messages_are_cut() -> None:
-    assert len(conditions.trouble("Invalid", "x" * 5000).message) == 400

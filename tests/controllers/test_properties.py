@@ -125,7 +125,7 @@ class Story:
         }
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(STEPS)
 def test_plan_after_executing_is_empty_and_nothing_foreign_is_touched(
     steps: list[tuple[object, ...]],

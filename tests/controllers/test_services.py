@@ -366,7 +366,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(EVENTS)
 def test_no_entry_of_a_dead_shard_outlives_the_grace_while_a_good_one_is_known(
     events: list[tuple[object, ...]],
