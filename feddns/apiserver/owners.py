@@ -37,6 +37,7 @@ Identity: TypeAlias = tuple[str, str, str, str]
 """manager, operation, apiVersion (of updates only), subresource."""
 Managed: TypeAlias = dict[Identity, Entry]
 
+_GENERATION = "deprecated.daemonset.template.generation"
 _ANCIENT = "ancient-changes"
 _MOST_UPDATERS = 10
 _UNOWNED = frozenset(("apiVersion", "kind"))
@@ -123,9 +124,9 @@ def record(
     managed = _given(before, after, manager)
     if before is not None and not managed:
         return with_entries(after, {})
-    old = typed.empty(type) if before is None else before
+    old, new = (typed.empty(type), _as_made(after)) if before is None else (before, after)
     try:
-        changed = changes(old, after, type, manager)
+        changed = changes(old, new, type, manager)
     except typed.Mismatch:  # no object of its type is kept: validation refuses it
         return with_entries(after, {})
     mine = fieldsets.union(changed.added, changed.modified)
@@ -138,6 +139,14 @@ def record(
         managed[identity] = manager.entry(mine, manager.time)
     _merge_oldest(managed)
     return with_entries(after, managed)
+
+
+def _as_made(object: dict[str, Any]) -> dict[str, Any]:
+    """A new object as a kube-apiserver sees it: a DaemonSet has its generation as annotation."""
+    if object.get("kind") != "DaemonSet":
+        return object
+    annotations = {_GENERATION: "0", **(object["metadata"].get("annotations") or {})}
+    return {**object, "metadata": {**object["metadata"], "annotations": annotations}}
 
 
 def _given(before: dict[str, Any] | None, after: dict[str, Any], manager: Manager) -> Managed:

@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from feddns.apiserver import apply, schema
+from feddns.apiserver import apply, kinds, schema
 from tests.apiserver.test_apply import (
     DEPLOYMENTS,
     TYPE,
@@ -107,3 +107,14 @@ def test_a_write_of_the_scale_has_no_time() -> None:
         "manager": "two", "operation": "Update", "apiVersion": "apps/v1", "fieldsType": "FieldsV1",
         "fieldsV1": {"f:spec": {"f:replicas": {}}}, "subresource": "scale",
     }  # fmt: skip
+
+
+def test_who_makes_a_daemonset_owns_its_generation() -> None:
+    daemonsets = kinds.BUILTIN().find("apps", "v1", "daemonsets")
+    assert daemonsets is not None
+    made = {"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "a"}}
+    by = manager("one", kind=daemonsets)
+    found = apply.record(None, made, schema.type_of(daemonsets), by)["metadata"]
+    assert "annotations" not in found
+    assert found["managedFields"][0]["fieldsV1"] == {"f:metadata": {"f:annotations": {
+        ".": {}, "f:deprecated.daemonset.template.generation": {}}}}  # fmt: skip
