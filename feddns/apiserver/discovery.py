@@ -20,9 +20,11 @@ import msgspec
 
 from feddns.apiserver import openapi
 from feddns.apiserver.kinds import SUBRESOURCES, Kind, Registry
+from feddns.apiserver.refusals import RequestRefused
 
 JSON = "application/json"
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+_PLAIN = ("*/*", "application/*", JSON, "application/yaml")
 VERSION = {
     "major": "1", "minor": "36", "emulationMajor": "1", "emulationMinor": "36",
     "minCompatibilityMajor": "1", "minCompatibilityMinor": "35", "gitVersion": "v1.36.3+feddns",
@@ -32,7 +34,10 @@ VERSION = {
 
 
 def answer(path: str, accept: str, registry: Registry) -> tuple[str, bytes] | None:
-    """The content type and the body; None where there is nothing at this path."""
+    """The content type and the body; None where there is nothing at this path.
+
+    Raises RequestRefused 406 for who takes neither.
+    """
     path = path.rstrip("/")
     if path == "/openapi/v2" and openapi.PROTOBUF in accept.replace("@", "."):
         return openapi.PROTOBUF, openapi.EMPTY
@@ -48,13 +53,21 @@ def answer(path: str, accept: str, registry: Registry) -> tuple[str, bytes] | No
 
 
 def _wants_aggregated(accept: str) -> bool:
-    """Whether the first thing that a client takes, of what we have, is aggregated discovery v2."""
-    for part in accept.replace(" ", "").split(","):
+    """Whether the first thing that a client takes, of what we have, is aggregated discovery v2.
+
+    Raises RequestRefused 406 when it takes nothing that we have.
+    """
+    for part in filter(None, accept.replace(" ", "").split(",")):
         medium, *parameters = part.split(";")
-        if medium in ("*/*", "application/*") or (medium == JSON and "as" not in str(parameters)):
-            return False
-        if medium == JSON and "as=APIGroupDiscoveryList" in parameters and "v=v2" in parameters:
+        if medium == JSON and {"as=APIGroupDiscoveryList", "v=v2"} <= set(parameters):
             return True
+        if medium in _PLAIN and not any(one.startswith("as=") for one in parameters):
+            return False
+    if accept:
+        known = "application/json, application/yaml"
+        raise RequestRefused(
+            406, "NotAcceptable", f"only the following media types are accepted: {known}"
+        )
     return False
 
 

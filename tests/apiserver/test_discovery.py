@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from feddns.apiserver import discovery, kinds, openapi
+from feddns.apiserver.refusals import RequestRefused
 from tests.apiserver import truthful
 from tests.realcluster import RealCluster
 
 REGISTRY = kinds.BUILTIN()
 KUBECTL = f"{discovery.AGGREGATED},application/json"
+V2BETA1 = "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList"
 OURS = ("federation.feddns.dev", "federation", "extensions")
 
 
@@ -37,7 +39,7 @@ def test_a_slash_at_the_end_is_no_other_path() -> None:
     [
         (KUBECTL, True), ("application/json", False), ("*/*", False),
         (f"application/json,{discovery.AGGREGATED}", False), ("", False),
-        ("application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList", False),
+        (f"{V2BETA1},application/json", False), ("application/yaml", False),
     ],
 )  # fmt: skip
 def test_everything_at_once_for_whom_asks_for_it(accept: str, aggregated: bool) -> None:
@@ -46,6 +48,13 @@ def test_everything_at_once_for_whom_asks_for_it(accept: str, aggregated: bool) 
     assert found is not None
     assert json.loads(found[1])["kind"] == kind
     assert found[0] == (discovery.AGGREGATED if aggregated else "application/json")
+
+
+@pytest.mark.parametrize("accept", [V2BETA1, "text/html", "application/vnd.kubernetes.protobuf"])
+def test_who_takes_nothing_that_there_is(accept: str) -> None:
+    with pytest.raises(RequestRefused, match="only the following media types") as refused:
+        discovery.answer("/apis", accept, REGISTRY)
+    assert refused.value.code == 406
 
 
 def test_made_once_for_each_set_of_kinds() -> None:
