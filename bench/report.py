@@ -43,6 +43,46 @@ CLUSTER_TITLES = {
     "forward-cached": "forwarded, from the cache, µs of CPU",
     "forward-new": "forwarded, every question new, µs of CPU",
 }
+FEDERATION_TITLES = {
+    "federation-failover-50": "endpoint gone → another member's answer, p50, ms",
+    "federation-failover-99": "the same, p99, ms",
+    "federation-failover-note": "of it until the annotation is written, p99, ms",
+    "federation-failover-answer": "of it from then until the answer, p99, ms",
+    "federation-failover-back": "endpoint back → another member's answer, p99, ms",
+    "federation-failover-50-real": "gone → answer, kube-apiservers, p50, ms",
+    "federation-failover-99-real": "the same, p99, ms",
+    "federation-failover-note-real": "until the annotation, kube-apiservers, p99, ms",
+    "federation-failover-answer-real": "from then until the answer, kube-apiservers, p99, ms",
+    "federation-failover-back-real": "back → answer, kube-apiservers, p99, ms",
+    "federation-deadcluster": "dead cluster out of answers, at most, s",
+    "federation-deadcluster-mute": "the same when it says nothing more, s",
+    "federation-deadcluster-real": "dead cluster, kube-apiservers, s",
+    "federation-deadcluster-mute-real": "the same when it says nothing more, s",
+    "federation-fanout": "1,000 Services × 5 members, s",
+    "federation-fanout-cpu": "CPU a copy, ms",
+    "federation-fanout-rest": "CPU at rest, % of a core",
+    "federation-fanout-memory": "memory of the controllers, MB",
+    "federation-fanout-faulty": "1,000 more with 200 faulty among them, s",
+    "federation-fanout-rest-faulty": "CPU at rest with those, % of a core",
+    "federation-fanout-real": "1,000 Services × 5 members, kube-apiservers, s",
+    "federation-fanout-cpu-real": "CPU a copy, kube-apiservers, ms",
+    "federation-fanout-rest-real": "CPU at rest, kube-apiservers, % of a core",
+    "federation-fanout-memory-real": "memory of the controllers, kube-apiservers, MB",
+    "federation-fanout-faulty-real": "1,000 more with 200 faulty, kube-apiservers, s",
+    "federation-fanout-rest-faulty-real": "CPU at rest with those, kube-apiservers, % of a core",
+    "federation-event-100": "CPU of an endpoint's change at 100 Services, ms",
+    "federation-event-300": "the same at 300, ms",
+    "federation-event-1000": "the same at 1,000, ms",
+    "federation-event-10000": "the same at 10,000, ms",
+    "federation-event-growth": "the last to the first, times",
+    "federation-event-copy-100": "CPU of a Service's change at 100 Services, ms",
+    "federation-event-copy-300": "the same at 300, ms",
+    "federation-event-copy-1000": "the same at 1,000, ms",
+    "federation-event-copy-10000": "the same at 10,000, ms",
+    "federation-event-copy-growth": "the last to the first, times",
+    "federation-event-rest": "CPU at rest at the last size, % of a core",
+    "federation-event-memory": "memory of the controllers at the last size, MB",
+}
 BIGGEST_GROWTH = 1.25
 SCALE_AIM = 10.0
 
@@ -66,6 +106,7 @@ class Section:
 
 MAIN = Section("RESULTS", "µs of CPU a query", TITLES)
 CLUSTER = Section("CLUSTER RESULTS", "on a real kube-apiserver", CLUSTER_TITLES)
+FEDERATION = Section("FEDERATION RESULTS", "a federation", FEDERATION_TITLES)
 
 
 def render(section: Section, results: Results, versions: dict[str, str], how: str) -> str:

@@ -57,6 +57,21 @@ TARGETS: dict[str, tuple[Bounds, Bounds]] = {
     "restart-warm": ((Bound(1000, unit="ms"),), ()),
     "forward-cached": ((Bound(0.3, "coredns-cache"),), ()),
     "forward-new": ((Bound(2.0, "coredns"),), ()),
+    # A whole federation (`bench.federation`).
+    **{
+        f"federation-{work}{apis}": ((Bound(limit, unit=unit),), ())
+        for apis in ("", "-real")
+        for work, limit, unit in (
+            ("failover-99", 1000, "ms"),
+            ("deadcluster", 15, "s"),
+            ("deadcluster-mute", 15, "s"),
+            ("fanout", 60, "s"),
+            ("fanout-rest", 2, "%"),
+            ("fanout-faulty", 60, "s"),
+        )
+    },
+    "federation-event-growth": ((Bound(1.25, unit="times"),), ()),
+    "federation-event-copy-growth": ((Bound(1.25, unit="times"),), ()),
 }
 
 
