@@ -38,7 +38,7 @@ def run(contender: Contender, turn: int, results: Results) -> None:
     """All of it, over empty data."""
 
     def found(work: str, value: float) -> None:
-        results.cell(work, contender.key).values[turn] = value
+        results.cell(f"api-{work}", contender.key).values[turn] = value
 
     found("start", contender.start() * 1e3)
     others = os.sched_getaffinity(0) - {CORE} or {CORE}
@@ -48,7 +48,10 @@ def run(contender: Contender, turn: int, results: Results) -> None:
     found("memory", empty)
     place = contender.place()
     _create(contender, found)
+    before = processes.cpu_seconds(contender.pids())
     found("watch", asyncio.run(_watch(place)))
+    used = processes.cpu_seconds(contender.pids()) - before
+    found("watch-cpu", used / (WATCHERS * WATCHED) * 1e6)
     asyncio.run(load.run(place, load.creations(place, "rest", OBJECTS - _count(place)), CLIENTS))
     gets = [load.head(place, "GET", f"{load.CONFIGMAPS}/alone-1")] * 4_000
     found("get", len(gets) / asyncio.run(load.run(place, gets, CLIENTS)))
@@ -59,7 +62,7 @@ def run(contender: Contender, turn: int, results: Results) -> None:
     contender.stop()
     found("restart", contender.start() * 1e3)
     if (count := _count(contender.place())) != OBJECTS:
-        results.refuse("restart", contender.key, "lost", f"{count} objects after the restart")
+        results.refuse("api-restart", contender.key, "lost", f"{count} objects after the restart")
     contender.stop()
 
 
