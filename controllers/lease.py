@@ -82,7 +82,6 @@ class Election:
         self._api, self._namespace, self._me, self._times = api, namespace, me, times
         self._changed = changed
         self._path = LEASE.path(namespace, NAME)
-        self._lease: dict[str, Any] = {}
         self._seen = Seen()
         self._renewed = 0.0
         self._said = ""
@@ -107,9 +106,14 @@ class Election:
         if not self.is_leading:
             return
         self._set(False)
-        lease = written(self._lease, self._me, self._times, datetime.now(UTC))
-        lease["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1}
-        await self._api.update(self._path, lease)
+        for _ in range(3):  # a renewal that was cut off may be done all the same, even now
+            found = await self._api.get(self._path)
+            if not found.is_good or found.object["spec"].get("holderIdentity") != self._me:
+                return
+            lease = written(found.object, self._me, self._times, datetime.now(UTC))
+            lease["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1}
+            if (await self._api.update(self._path, lease)).is_good:
+                return
 
     def close(self) -> None:
         """Give up the connection."""
@@ -120,15 +124,15 @@ class Election:
         if found.status == 404:
             await self._take(now, {})
         elif found.is_good:
-            self._lease = found.object
-            self._seen = look(self._seen, self._lease, now)
+            lease = found.object
+            self._seen = look(self._seen, lease, now)
             self.holder = self._seen.record[0]
-            chosen = choose(self._lease, self._me, self._seen, now)
+            chosen = choose(lease, self._me, self._seen, now)
             if chosen == "wait":
                 self._set(False)
                 self._say(f"{self.holder} leads; standing by", logging.INFO)
             else:
-                await self._take(now, self._lease)
+                await self._take(now, lease)
         else:
             self._say(f"the Lease cannot be read: {found}")
 
@@ -139,7 +143,7 @@ class Election:
         else:
             result = await self._create(body)
         if result.is_good:
-            self._lease, self._renewed, self.holder = result.object, now, self._me
+            self._renewed, self.holder = now, self._me
             self._set(True)
         elif result.status != 409:
             self._say(f"the Lease cannot be written: {result}")

@@ -120,7 +120,7 @@ def test_a_member_that_was_wiped_gets_everything_again(
             fresh.end("kube-apiserver")
             fresh.end("etcd")
             shutil.rmtree(fresh.home / "etcd")
-            fresh._start_etcd()
+            fresh.start_etcd()
             fresh.start_api()
             real.until(lambda: real.found("wiped", path), "it is there again", 30.0)
     finally:
