@@ -82,7 +82,7 @@ def refuse(kind: Kind, name: str, causes: Sequence[Cause]) -> RequestRefused:
     )  # fmt: skip
 
 
-def warnings(kind: Kind, obj: Object) -> list[str]:
+def warnings(kind: Kind, obj: Object, old: Object | None = None) -> list[str]:
     """What the client is told in Warning headers of an object that is taken."""
     if kind.custom:
         return custom.warnings(kind.custom, obj)
@@ -98,5 +98,6 @@ def warnings(kind: Kind, obj: Object) -> list[str]:
         case "Ingress":
             return [*cautions.of_ingress(obj)]
         case "CustomResourceDefinition":
-            return definitions.warnings(obj)
+            same = old is not None and old["spec"] == obj["spec"]
+            return [] if same else definitions.warnings(obj)
     return []
