@@ -143,7 +143,7 @@ class Stage:
                     listen=f"{address}:{layout.API_PORT}",
                     data=self.folder / f"{title}.db" if self._keep else None,
                     name=title,
-                    settings=Settings(service_ranges=(services,), loopback=True),
+                    settings=Settings(service_ranges=(services,), tends=bool(name), loopback=True),
                 )
             )
 

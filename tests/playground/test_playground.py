@@ -228,6 +228,31 @@ def test_a_service_is_deleted_and_comes_back(playground: Playground) -> None:
     playground.until(lambda: len(playground.addresses(1)) == 1, "the name is back")
 
 
+def test_what_is_orphaned_stays(playground: Playground) -> None:
+    playground.kubectl("federation-cluster", "create", "configmap", "left", "--from-literal=a=1")
+    playground.until(lambda: "left" in playground.kubectl("us", "get", "configmaps"), "copied")
+    playground.kubectl("federation-cluster", "delete", "configmap", "left", "--cascade=orphan")
+    left = json.loads(playground.kubectl("us", "get", "configmap", "left", "-ojson"))
+    assert left["data"] == {"a": "1"}
+    assert "labels" not in left["metadata"]
+
+
+def test_a_namespace_goes_everywhere(playground: Playground) -> None:
+    playground.kubectl("federation-cluster", "create", "namespace", "team")
+    playground.kubectl(
+        "federation-cluster", "create", "configmap", "--namespace=team", "one", "--from-literal=a=1"
+    )
+    playground.until(
+        lambda: "one" in playground.kubectl("eu", "get", "configmaps", "--namespace=team"), "copied"
+    )
+    playground.kubectl("federation-cluster", "delete", "namespace", "team")
+    for context in ("us", "eu", "asia"):
+        playground.until(
+            lambda context=context: "team" not in playground.kubectl(context, "get", "namespaces"),  # type: ignore[misc]
+            "it is gone",
+        )
+
+
 def test_what_cannot_be_done_is_said(playground: Playground) -> None:
     for words, said in (
         (("fail", "moon"), "what can is: pod, zone"),
