@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
 
+from controllers.lease import NAME
 from tests.controllers import test_runtime as on_real
-from tests.controllers.running import Federation
+from tests.controllers.running import SYSTEM, Federation
+from tests.serving import free_port, loopback
 
 SCENES = [
     on_real.test_from_a_cluster_and_its_secret_to_a_copy_that_is_kept_true,
@@ -59,3 +66,32 @@ def test_the_faulty_hold_up_nobody(embedded_federation: Federation) -> None:
         faulty = {f"{kind}{number}" for kind in ("taken", "unread") for number in range(bad)}
         real.until(lambda: told() == faulty, "each of the faulty says so, and no other")
         assert real.found("eu", f"{namespace}/configmaps/taken0")["data"] == {"mine": "x"}
+
+
+def test_the_program_ends_in_order(embedded_federation: Federation) -> None:
+    real, address = embedded_federation, loopback()
+    place = f"{address}:{free_port(address)}"
+    command = [sys.executable, "-m", "controllers", "--metrics", place, "--log-format", "json"]
+    settings = {
+        "FEDDNS_FEDERATION_KUBECONFIG": str(real.api.kubeconfig),
+        "FEDDNS_FEDERATION_NAME": "program", "FEDDNS_CLUSTER_MONITOR_PERIOD": "300ms",
+    }  # fmt: skip
+    process = subprocess.Popen(
+        command, env={**os.environ, **settings}, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        real.register("us")
+        namespace = real.namespace()
+        real.create(namespace, "configmaps", "a", data={"k": "v"})
+        real.until(lambda: real.found("us", f"{namespace}/configmaps/a"), "it is copied")
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=15)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0
+    said = [json.loads(line)["message"] for line in log.splitlines()]
+    assert any(text.endswith(": leads") for text in said)
+    assert said[-1].endswith("does not lead any more")
+    lease = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases/{NAME}"
+    assert real.api.request("GET", lease)["spec"]["holderIdentity"] == ""
