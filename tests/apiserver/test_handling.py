@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.apiserver.inprocess import CONFIG_MAPS, InProcess, Refused, events, told
+from feddns.apiserver.handling.api import plain_request
+from tests.apiserver.inprocess import ADMIN, CONFIG_MAPS, InProcess, Refused, events, told
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 METADATA = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
@@ -149,6 +150,7 @@ def test_a_watch_list_ends_with_a_bookmark(api: InProcess) -> None:
         "annotations": {"k8s.io/initial-events-end": "true"},
     }
     api.api.hub.bookmarks(api.store.revision)
+    api.api.hub.wake()
     (mark,) = events(watch)
     assert (mark["type"], mark["object"]["kind"]) == ("BOOKMARK", "ConfigMap")
 
@@ -172,6 +174,14 @@ def test_a_watch_of_tables_tells_the_columns_once(api: InProcess) -> None:
     first, second = events(api.watch(CONFIG_MAPS, accept=TABLE))
     assert first["object"]["columnDefinitions"]
     assert second["object"]["columnDefinitions"] is None
+
+
+def test_what_is_not_durable_yet_is_not_told(api: InProcess) -> None:
+    watch = api.watch(CONFIG_MAPS)
+    api.api.handle(plain_request("POST", CONFIG_MAPS, {"metadata": {"name": "a"}}), ADMIN)
+    assert watch.take() == b""
+    api.api.hub.wake()
+    assert told(watch) == [("ADDED", "a")]
 
 
 def test_who_does_not_read_is_let_go(api: InProcess) -> None:

@@ -51,6 +51,8 @@ class Watch:
         self._filter = filtering.of(call)
         self._form = presenting.form(call)
         self._lines: list[bytes] = []
+        self._known: list[bytes] = []
+        """Lines of what is durable."""
         self._waiting = 0
         self._limited = False
         self._has_columns = False
@@ -61,6 +63,7 @@ class Watch:
         """What comes first, however much it is.  Raises `RequestRefused`."""
         self._begin()
         self._limited, self._waiting = True, 0
+        self.publish()
 
     def _begin(self) -> None:
         options, store = self.call.options, self.call.context.store
@@ -120,16 +123,18 @@ class Watch:
         made = {"kind": kind.kind, "apiVersion": kind.api_version, "metadata": metadata}
         self._add(_event("BOOKMARK", msgspec.json.encode(self._shaped(made))))
 
+    def publish(self) -> bool:
+        """What happened is durable and may be taken; whether there is something to take."""
+        self._known += self._lines
+        self._lines.clear()
+        return bool(self._known) or self.ended
+
     def take(self) -> bytes:
         """What waits, once."""
-        taken = b"".join(self._lines)
-        self._lines.clear()
+        taken = b"".join(self._known)
+        self._known.clear()
         self._waiting = 0
         return taken
-
-    @property
-    def has_something(self) -> bool:
-        return bool(self._lines) or self.ended
 
     def end(self) -> None:
         """No more events: what waits may still be taken."""
@@ -162,6 +167,7 @@ class Watch:
         self._waiting += len(line)
         if self._limited and self._waiting > _MOST_WAITING:
             self._lines.clear()
+            self._known.clear()
             self.end()
 
 
@@ -186,14 +192,15 @@ class Hub:
         """Let everybody send who has something; when what happened is durable."""
         news, self._news = self._news, {}
         for watch in news:
-            if watch.has_something:
+            if watch.publish():
                 watch.awake()
 
     def bookmarks(self, revision: int) -> None:
+        """Tell all watches where they are, with the next `wake`."""
         for watches in self._watches.values():
             for watch in watches:
                 watch.bookmark(revision)
-                watch.awake()
+            self._news.update(watches)
 
     def enter(self, watch: Watch) -> None:
         self._watches.setdefault(watch.resource, {})[watch] = None
