@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -95,3 +97,32 @@ def test_the_program_ends_in_order(embedded_federation: Federation) -> None:
     assert said[-1].endswith("does not lead any more")
     lease = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases/{NAME}"
     assert real.api.request("GET", lease)["spec"]["holderIdentity"] == ""
+
+
+class _Fine(BaseHTTPRequestHandler):
+    """Says that all is well, whatever it is asked."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nobody reads it."""
+
+
+def test_what_is_no_kubernetes_is_not_ready(embedded_federation: Federation) -> None:
+    real = embedded_federation
+    with ThreadingHTTPServer((loopback(), 0), _Fine) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        url = f"http://{server.server_address[0]!s}:{server.server_port}"
+        with real.controllers("fine"):
+            real.register("us")
+            real.register("eu", url=url)
+            wrong = ("False", "ClusterNotReady")
+            real.until(lambda: real.conditions("eu").get("Ready") == wrong, "it is found out")
+            namespace = real.namespace()
+            real.create(namespace, "configmaps", "a", data={"k": "v"})
+            real.until(lambda: real.found("us", f"{namespace}/configmaps/a"), "the other goes on")
+        server.shutdown()
