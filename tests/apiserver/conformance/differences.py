@@ -38,8 +38,6 @@ DIFFERENCES: tuple[Difference, ...] = (
                "nothing stands between that could keep answers"),
     Difference(r"http-server: ", r'^ *"storageVersionHash": .*\n',
                "no objects are migrated by others"),
-    Difference(r"http-\w+: ", r"Available representations: [^\"]*",
-               "protobuf is read, but not written"),
     Difference(r"Accept: application/vnd.kubernetes.protobuf", ANY,
                "protobuf is read, but not written"),
     Difference(r"kubectl explain", r"^ {4,}(?!.*\t<).*\n|^\n",
@@ -58,13 +56,10 @@ DIFFERENCES: tuple[Difference, ...] = (
     # who may
     Difference(r"--as=eve", ANY, _ALL_MAY),
     Difference(r"can-i --list|selfsubjectrulesreviews", ANY, _ALL_MAY),
-    Difference(r"selfsubjectaccessreviews", r'^ *"reason": .*\n', "it says why"),
     # what it says
     Difference(r"custom: .*kubectl create(?s:.*)name: (bad|missing|negative)", ANY, _NO_CEL),
     Difference(r"^(custom|cluster): ", r"\n?^! Warning: spec.versions\S+ rules in CEL.*", _NO_CEL),
     Difference(r"custom: ", r'Invalid value: \[\{"[nN]ame":.*?\}\]', _WORDS),
-    Difference(r"^patch: ", r'patch: Invalid value: "\{.*\}": ',
-               "the object in a message has its fields in another order"),
     Difference(r"continue=nonsense", r"continue key is not valid: [^\"]*", "the token is our own"),
     Difference(r"dockerconfigjson=no", r"invalid character.*", _WORDS),
 )  # fmt: skip

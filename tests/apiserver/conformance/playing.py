@@ -29,9 +29,14 @@ from tests.apiserver.conformance.steps import Scenario, Step
 PATIENCE = 30.0
 ROOT = Path(__file__).resolve().parents[3]
 _AWAIT = """#!/bin/sh
-# await COUNT FILE: wait until the file has as many lines, ten seconds at most.
+# await COUNT FILE, await WORD FILE: wait until the file has so many lines, or the word in it, ten
+# seconds at most.
+case $1 in
+*[!0-9]*) there() { grep -q -e "$1" "$2"; } ;;
+*) there() { [ "$(wc -l < "$2")" -ge "$1" ]; } ;;
+esac
 i=0
-until [ "$(wc -l < "$2")" -ge "$1" ] || [ $i -eq 500 ]; do
+until there "$1" "$2" || [ $i -eq 500 ]; do
     sleep 0.02
     i=$((i + 1))
 done 2>/dev/null
