@@ -22,16 +22,13 @@ import asyncio
 import contextlib
 import logging
 import random
-import socket
 import time
-from base64 import b64decode
-from binascii import Error as BadBase64
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 
-from controllers import clusters
+from controllers import clusters, ways
 from controllers.caches import CLUSTER, NODE, SLICE, Caches
 from controllers.clusters import Health, Monitoring, Places, Probe
 from controllers.clusters import Result as Found
@@ -39,11 +36,11 @@ from controllers.copies import LABEL
 from controllers.executor import Executor, Place
 from controllers.informers import Following
 from controllers.recorder import Recorder
+from controllers.ways import Way
 from controllers.world import Key, Member, Resource, Told
-from feddns.errors import OperatorNeeded
 from feddns.healthwatch import observe
 from feddns.kube.api import Api, Result
-from feddns.kube.credentials import Credentials, Document
+from feddns.kube.credentials import Credentials
 from feddns.kube.objects import Changed, ObjectTable, decode
 
 log = logging.getLogger("feddns.controllers")
@@ -61,19 +58,12 @@ class Hooks(NamedTuple):
     is_leading: Callable[[], bool]
 
 
-class _Way(NamedTuple):
-    """How a member is reached: what makes another connection necessary when it changes."""
-
-    document: Document | None
-    trouble: str = ""
-
-
 class Connected:
     """A registered member."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.way = _Way(None)
+        self.way = Way(None)
         self.health = Health()
         self.places = Places()
         self.version = ""
@@ -96,7 +86,7 @@ class Members:
         monitoring: Monitoring,
     ) -> None:
         self.members: dict[str, Connected] = {}
-        self.secrets = ObjectTable(_lean_secret)
+        self.secrets = ObjectTable(ways.lean_secret)
         self.executor: Executor | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._world, self._federation, self._recorder = world, federation, recorder
@@ -117,7 +107,7 @@ class Members:
         changed = {event.name for event in events}
         for name in list(self.members):
             cluster = self._cluster(name)
-            if cluster is not None and _secret_of(cluster) in changed:
+            if cluster is not None and ways.secret_of(cluster) in changed:
                 self._register(name, cluster)
 
     async def close(self) -> None:
@@ -134,7 +124,7 @@ class Members:
             restored = clusters.restore(cluster.get("status") or {})
             member.health, member.places, member.version = restored
         self._show(member, cluster)
-        way = self._way(cluster)
+        way = ways.find(cluster, self.secrets, self._world.system_namespace)
         if is_new or way != member.way:
             member.way = way
             self._disconnect(member)
@@ -191,21 +181,6 @@ class Members:
         return None if kept is None else decode(kept)
 
     # --- how it is reached -----------------------------------------------------------------------
-
-    def _way(self, cluster: Mapping[str, Any]) -> _Way:
-        spec, name = cluster.get("spec") or {}, cluster["metadata"]["name"]
-        server = clusters.address(spec, own_addresses)
-        if not server:
-            return _Way(None, "no clientCIDR of spec.serverAddressByClientCIDRs holds this client")
-        secret = _secret_of(cluster)
-        title = f"cluster {name} (Secret {secret})" if secret else f"cluster {name}"
-        if not secret:
-            return _Way(Document(title, server=server))
-        kept = self.secrets.get(self._world.system_namespace, secret)
-        if kept is None:
-            place = f"{self._world.system_namespace}/{secret}"
-            return _Way(None, f"there is no Secret {place} with its credentials")
-        return _credentials(title, server, msgspec.msgpack.decode(kept, type=dict[str, str]))
 
     def _disconnect(self, member: Connected) -> None:
         if member.task is not None:
@@ -370,54 +345,3 @@ def read_probe(result: Result) -> Probe:
 
 def _lost(why: str) -> str:
     return f"cluster is not reachable: {why}"
-
-
-def _secret_of(cluster: Mapping[str, Any]) -> str:
-    name: str = ((cluster.get("spec") or {}).get("secretRef") or {}).get("name") or ""
-    return name
-
-
-class _Secret(msgspec.Struct):
-    data: dict[str, str] | None = None
-
-
-_read_secret = msgspec.json.Decoder(_Secret).decode
-_KEYS = ("kubeconfig", "token", "ca.crt")
-
-
-def _lean_secret(raw: bytes | msgspec.Raw) -> bytes | None:
-    """What a Secret has of credentials; the rest is not kept."""
-    try:
-        data = _read_secret(raw).data or {}
-    except (msgspec.DecodeError, UnicodeError):
-        return None
-    return msgspec.msgpack.encode({key: data[key] for key in _KEYS if key in data})
-
-
-def _credentials(title: str, server: str, data: Mapping[str, str]) -> _Way:
-    try:
-        found = {key: b64decode(value, validate=True) for key, value in data.items()}
-    except (BadBase64, ValueError):
-        return _Way(None, f"{title}: its data is no base64")
-    if found.get("token"):
-        token = found["token"].decode("ascii", "replace").strip()
-        document = Document(title, server=server, token=token, authority=found.get("ca.crt", b""))
-    elif found.get("kubeconfig"):
-        document = Document(title, found["kubeconfig"], server)
-    else:
-        return _Way(None, f"{title}: it has neither kubeconfig nor token and ca.crt")
-    try:
-        Credentials(document=document).check()
-    except OperatorNeeded as error:
-        return _Way(None, str(error))
-    return _Way(document)
-
-
-def own_addresses() -> list[str]:
-    """The addresses that this machine uses towards others, and its loopback."""
-    found = ["127.0.0.1", "::1"]
-    for family, far in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
-        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as one:
-            one.connect((far, 9))
-            found.append(one.getsockname()[0])
-    return found

@@ -8,8 +8,8 @@
     the end of a whole list                      the same for all that was not in it
 
 Kept are bytes: apiVersion and kind always in front (items of a list have none), managedFields only
-where they are wanted.  `lean` may keep something smaller instead.  It is as large as what the API has, so it is for
-what is selected, not for all of a big cluster.
+where they are wanted.  `lean` may keep something smaller instead.  A table is as large as what the
+API has, so it is for what is selected, not for all of a big cluster.
 
 Pure.  Filled by `kube.informer`; called by the controllers.
 """

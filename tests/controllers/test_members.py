@@ -6,7 +6,7 @@ import json
 import shutil
 from typing import Any
 
-from controllers import members
+from controllers import ways
 from controllers.clusters import Result as Found
 from controllers.members import read_probe
 from feddns.kube.api import Result
@@ -144,12 +144,12 @@ def test_what_an_answer_to_healthz_means() -> None:
 
 
 def test_own_addresses_have_the_loopback() -> None:
-    assert {"127.0.0.1", "::1"} <= set(members.own_addresses())
+    assert {"127.0.0.1", "::1"} <= set(ways.own_addresses())
 
 
 def test_a_secret_is_kept_without_what_is_no_credential() -> None:
     raw = json.dumps({"metadata": {"name": "x"}, "data": {"token": "dA==", "other": "eA=="}})
-    kept = members._lean_secret(raw.encode())
+    kept = ways.lean_secret(raw.encode())
     assert kept is not None
     assert b"other" not in kept
     assert b"dA==" in kept
