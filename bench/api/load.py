@@ -79,7 +79,7 @@ class Caller(asyncio.Protocol):
                 self._done.set_exception(error)
             else:
                 self._done.set_result(None)
-        self._transport.close()
+        self._transport.abort()  # a close would wait for the server's, beyond the loop's end
 
 
 class Watcher(asyncio.Protocol):
