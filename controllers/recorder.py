@@ -3,7 +3,7 @@
     told                                      what is written
     something new                             an Event
     the same of the same object again         its count and lastTimestamp, at most every 5 minutes
-    more than 300 that wait                   left out; the log and the metrics have them
+    while more than 300 wait                  left out, and what is Normal while 100 do
     its namespace ends                        nothing: it ends with it
     one cannot be written                     a log line, once for each way to fail
 
@@ -60,7 +60,9 @@ class Recorder:
                 self._known.popitem(last=False)
         self._known.move_to_end(told)
         known.count += 1
-        if (known.written and now - known.written < AGAIN_AFTER) or self._waiting.full():
+        most = MOST_WAITING if told.type == "Warning" else MOST_WAITING // 3
+        is_told = known.written and now - known.written < AGAIN_AFTER
+        if is_told or self._waiting.qsize() >= most:
             return
         known.written = now
         self._waiting.put_nowait((told, event(told, about or {}, clusters.timestamp(now))))

@@ -114,6 +114,17 @@ def test_too_many_are_left_out() -> None:
     assert len(play(talk).asked) == recorder.MOST_WAITING
 
 
+def test_what_went_well_leaves_room_for_what_did_not() -> None:
+    async def talk(one: Recorder) -> None:
+        for number in range(1000):
+            one.tell(TOLD._replace(type="Normal", message=str(number)), None, 0.0)
+        one.tell(TOLD, None, 0.0)
+
+    asked = play(talk).asked
+    assert len(asked) == recorder.MOST_WAITING // 3 + 1
+    assert asked[-1][2]["type"] == "Warning"
+
+
 def test_what_cannot_be_written_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     async def talk(one: Recorder) -> None:
         for number in range(3):
