@@ -61,15 +61,13 @@ class Line:
 
     def patch(self, path: str, change: Json) -> float:
         """A merge patch; when the API said that it is done."""
-        self._connection.request("PATCH", path, json.dumps(change), headers=self._headers)
-        reply = self._connection.getresponse()
+        reply = self._ask("PATCH", path, json.dumps(change))
         done = time.perf_counter()
         self._read(reply)
         return done
 
     def get(self, path: str) -> Json:
-        self._connection.request("GET", path, headers=self._headers)
-        return self._read(self._connection.getresponse())
+        return self._read(self._ask("GET", path))
 
     def count(self, path: str) -> int:
         """How many objects there are, without reading them all."""
@@ -78,6 +76,17 @@ class Line:
 
     def close(self) -> None:
         self._connection.close()
+
+    def _ask(self, method: str, path: str, body: str | None = None) -> http.client.HTTPResponse:
+        for is_last in (False, True):
+            try:
+                self._connection.request(method, path, body, headers=self._headers)
+                return self._connection.getresponse()
+            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+                if is_last:  # not because it was kept for too long
+                    raise
+                self._connection.close()
+        raise AssertionError("unreachable")
 
     def _read(self, reply: http.client.HTTPResponse) -> Json:
         said = reply.read()
