@@ -35,10 +35,9 @@ def require(config: pytest.Config, *names: str) -> None:
 def require_cluster(config: pytest.Config, *more: str) -> None:
     """What `RealCluster` needs, and more programs."""
     require(config, *API_PROGRAMS, *more)
-    for name, package in {"kubectl": "kubernetes-client", "openssl": "openssl"}.items():
-        if shutil.which(name) is None:
-            programs.leave_out(config, name, package)
-        programs.use(config, name, programs.version(name))
+    if shutil.which("kubectl") is None:
+        programs.leave_out(config, "kubectl", "kubernetes-client")
+    programs.use(config, "kubectl", programs.version("kubectl"))
 
 
 @pytest.fixture(scope="session")

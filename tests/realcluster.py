@@ -15,7 +15,7 @@
     Pods                  10.244.0.0/16, 10.245.0.0/16, … by number
     logs                  one file for each program in `home`; in the message when a start fails
 
-The programs come from tools/peers.sh; kubectl and openssl from the machine.  The methods ask and
+The programs come from tools/peers.sh, kubectl from the machine.  The methods ask and
 change; where the API says no they raise `ClusterFailed` with its words and its status.  Imports
 nothing of pytest: tests, bench and tools use it.
 """
@@ -35,14 +35,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from feddns.apiserver.server import kubeconfig
+from feddns.playground.real import commands
+from feddns.playground.real.commands import Plan, Ports
+from feddns.playground.real.programs import API_PROGRAMS, CONTROLLER_PROGRAMS, STAGES
 from tests import certificates, peers
 from tests.clusterapi import ADMIN, ADMIN_TOKEN, Api, Object, User
 from tests.clusterprograms import ClusterFailed
 from tests.etcd import Etcd
 from tests.tcpproxy import Proxy
 
-API_PROGRAMS = ("etcd", "kube-apiserver")
-CONTROLLER_PROGRAMS = ("kube-controller-manager", "kube-scheduler", "kwok")
+__all__ = ["API_PROGRAMS", "CONTROLLER_PROGRAMS", "ClusterFailed", "RealCluster"]
+
 _SYSTEM = "kube-system"
 _numbers = itertools.count(1)
 
@@ -56,12 +60,13 @@ class RealCluster(Api):
         self.address = (
             f"127.{random.randint(1, 254)}.{random.randint(0, 254)}.{random.randint(1, 254)}"
         )
-        self.port, self._etcd_port, self._peer_port, *self._ports = _free_ports(self.address, 6)
+        self._ports = Ports(*_free_ports(self.address, len(Ports._fields)))
+        self.port = self._ports.api
         super().__init__(name, f"https://{self.address}:{self.port}")
         number = next(_numbers) % 100 if number is None else number
         self.service_cidr = f"10.{96 + number}.0.0/16,fd00:10:{96 + number}::/108"
         self.pod_cidr = f"10.{(244 + number) % 256}.0.0/16"
-        self.etcd = Etcd(self.address, self._etcd_port)
+        self.etcd = Etcd(self.address, self._ports.etcd)
         self._controllers = controllers
         self._proxies: list[Proxy] = []
 
@@ -78,9 +83,7 @@ class RealCluster(Api):
         try:
             certificates.make(self.home / "certs", self.address)
             certificates.make_signing_key(self.home)
-            (self.home / "tokens.csv").write_text(
-                f'{ADMIN_TOKEN},{ADMIN},{ADMIN},"system:masters"\n'
-            )
+            certificates.write_tokens(self.home, ADMIN_TOKEN)
             self.renew_kubeconfigs()
             self.start_etcd()
             self.start_api()
@@ -100,19 +103,7 @@ class RealCluster(Api):
 
     def start_api(self) -> None:
         """Start the API server on the port that it always has, and wait until it is ready."""
-        certs, etcd = self.home / "certs", f"http://{self.etcd.place}"
-        self.run(
-            "kube-apiserver", f"--etcd-servers={etcd}", f"--secure-port={self.port}",
-            f"--bind-address={self.address}", "--advertise-address=192.0.2.1",
-            f"--tls-cert-file={certs}/tls.crt", f"--tls-private-key-file={certs}/tls.key",
-            f"--cert-dir={certs}", f"--service-account-key-file={self.home}/sa.pub",
-            f"--service-account-signing-key-file={self.home}/sa.key",
-            "--service-account-issuer=https://kubernetes.default.svc",
-            f"--token-auth-file={self.home}/tokens.csv", "--authorization-mode=RBAC",
-            f"--service-cluster-ip-range={self.service_cidr}", "--allow-privileged=true",
-            "--disable-admission-plugins=ServiceAccount", "--profiling=false",
-            "--storage-media-type=application/json",
-        )  # fmt: skip
+        self.run(*commands.api_server(self._plan))
         self.until(self._is_ready, "the API server is ready")
 
     def stop_api(self) -> None:
@@ -128,20 +119,9 @@ class RealCluster(Api):
         if "kwok" in self.processes:
             return
         lax = self.home / "controllers.kubeconfig"  # outlives a change of certificates
-        lax.write_text(json.dumps(_kubeconfig(self.name, self.url, ADMIN_TOKEN, None)))
-        manager, scheduler, kwok = self._ports
-        common = (f"--kubeconfig={lax}", "--leader-elect=false", f"--bind-address={self.address}")
-        self.run(
-            "kube-controller-manager", *common, f"--secure-port={manager}",
-            f"--service-account-private-key-file={self.home}/sa.key",
-            f"--cert-dir={self.home}", "--controllers=*,-nodeipam",
-        )  # fmt: skip
-        self.run("kube-scheduler", *common, f"--secure-port={scheduler}", f"--cert-dir={self.home}")
-        self.run(
-            "kwok", f"--kubeconfig={lax}", "--manage-all-nodes=true", f"--cidr={self.pod_cidr}",
-            "--node-ip=127.0.0.1", f"--config={peers.path('stages.yaml')}",
-            f"--server-address={self.address}:{kwok}",
-        )  # fmt: skip
+        lax.write_text(json.dumps(kubeconfig(self.name, self.url, ADMIN_TOKEN, None)))
+        for command in commands.controllers(self._plan, lax, peers.path(STAGES)):
+            self.run(*command)
 
     # --- etcd ------------------------------------------------------------------------------------
 
@@ -260,21 +240,17 @@ class RealCluster(Api):
         for user in self.users.values():
             for path, url in user.kubeconfigs.items():
                 new = path.with_suffix(".new")
-                new.write_text(json.dumps(_kubeconfig(self.name, url, user.token, authority)))
+                new.write_text(json.dumps(kubeconfig(self.name, url, user.token, authority)))
                 new.replace(path)
 
     # --- within ----------------------------------------------------------------------------------
 
     def start_etcd(self) -> None:
-        client, peer = (
-            f"http://{self.address}:{port}" for port in (self._etcd_port, self._peer_port)
-        )
-        self.run(
-            "etcd", f"--data-dir={self.home}/etcd", "--unsafe-no-fsync", "--log-level=error",
-            f"--listen-client-urls={client}", f"--advertise-client-urls={client}",
-            f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}",
-            f"--initial-cluster=default={peer}",
-        )  # fmt: skip
+        self.run(*commands.etcd(self._plan))
+
+    @property
+    def _plan(self) -> Plan:
+        return Plan(self.home, self.address, self._ports, self.service_cidr, self.pod_cidr)
 
     def _is_ready(self) -> bool:
         """The API is ready, and what it makes by itself is there."""
@@ -308,21 +284,6 @@ class RealCluster(Api):
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
         asked = {"spec": {"expirationSeconds": 3600, "boundObjectRef": bound}}
         user.token = self.request("POST", path, asked)["status"]["token"]
-
-
-def _kubeconfig(name: str, url: str, token: str, authority: bytes | None) -> Object:
-    """A kubeconfig (JSON is YAML); without an authority the server's certificate is not checked."""
-    import base64
-
-    trust: Object = {"insecure-skip-tls-verify": True}
-    if authority is not None:
-        trust = {"certificate-authority-data": base64.b64encode(authority).decode()}
-    return {
-        "apiVersion": "v1", "kind": "Config", "current-context": name,
-        "clusters": [{"name": name, "cluster": {"server": url, **trust}}],
-        "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
-        "users": [{"name": name, "user": {"token": token}}],
-    }  # fmt: skip
 
 
 def _object(api_version: str, kind: str, name: str, namespace: str = "") -> dict[str, Any]:

@@ -1,0 +1,81 @@
+"""What KWOK makes of nodes and Pods: its own stages, and those for what fails on purpose.
+
+    object                                                        becomes
+    a Node with the annotation FAILED                             not Ready, and stays so
+    a running Pod with it                                         not Ready
+    a running Pod that is not Ready, without it                   Ready
+
+KWOK looks at one object at a time, so the Pods of a failed node need the annotation themselves.
+
+Pure.  Called by `kubernetes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from feddns.playground.kubelet import FAILED
+
+_READY = '.status.conditions.[] | select( .type == "Ready" ) | .status'
+_MARKED = f'.metadata.annotations["{FAILED}"]'
+_HEALS_NODES = "node-initialize"
+"""KWOK's own stage that makes a Node Ready whenever it is not."""
+
+Json = dict[str, Any]
+
+
+def with_failures(text: str) -> str:
+    """KWOK's stages, and ours."""
+    known = [one for one in yaml.safe_load_all(text) if one]
+    for one in known:
+        if one["metadata"]["name"] == _HEALS_NODES:
+            one["spec"]["selector"]["matchExpressions"].append(_marked("DoesNotExist"))
+    return yaml.safe_dump_all([*known, *_ours()])
+
+
+def _ours() -> Iterator[Json]:
+    yield _stage("Node", "node-failed", [_marked("Exists"), _ready("True")], _failed("Ready"))
+    running: Json = {"key": ".status.phase", "operator": "In", "values": ["Running"]}
+    kinds = "Ready", "ContainersReady"
+    yield _stage("Pod", "pod-failed", [running, _marked("Exists"), _ready("True")], _failed(*kinds))
+    stays: Json = {"key": ".metadata.deletionTimestamp", "operator": "DoesNotExist"}
+    healed = [running, stays, _marked("DoesNotExist"), _ready("False")]
+    yield _stage("Pod", "pod-healed", healed, _conditions("True", kinds))
+
+
+def _stage(kind: str, name: str, expressions: list[Json], status: str) -> Json:
+    return {
+        "apiVersion": "kwok.x-k8s.io/v1alpha1", "kind": "Stage", "metadata": {"name": name},
+        "spec": {
+            "resourceRef": {"apiGroup": "v1", "kind": kind},
+            "selector": {"matchExpressions": expressions},
+            "next": {"statusTemplate": status},
+        },
+    }  # fmt: skip
+
+
+def _marked(operator: str) -> Json:
+    return {"key": _MARKED, "operator": operator}
+
+
+def _ready(status: str) -> Json:
+    return {"key": _READY, "operator": "In", "values": [status]}
+
+
+def _failed(*kinds: str) -> str:
+    words = (
+        f'  reason: Failed\n  message: {{{{ index .metadata.annotations "{FAILED}" | Quote }}}}\n'
+    )
+    return _conditions("False", kinds, words)
+
+
+def _conditions(status: str, kinds: tuple[str, ...], words: str = "") -> str:
+    """A template of Go's that gives YAML."""
+    return "conditions:\n" + "".join(
+        f'- type: {kind}\n  status: "{status}"\n'
+        f"  lastTransitionTime: {{{{ Now | Quote }}}}\n{words}"
+        for kind in kinds
+    )
