@@ -18,7 +18,6 @@ Pure.  Called by `apply`.  Objects are never changed; what is made may share par
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -65,12 +64,12 @@ def child(type: Type, name: str) -> Type:
     return type.fields.get(name) or type.element or ANY
 
 
-@cache
 def empty(type: Type) -> dict[str, Any]:
     """What a new object of a built-in kind has before anybody sets anything.
 
     Structs that are always there, and what is written although it is unset.  What is in it
-    belongs to nobody.  Empty for the kinds of CRDs.  Not to change.
+    belongs to nobody.  Empty for the kinds of CRDs.  Each time anew: an applied object begins as
+    one of these, and its defaults are filled in in place.
     """
     return {
         name: empty(type.fields[name]) if zero == {} else zero

@@ -240,3 +240,16 @@ def test_nothing_that_is_given_is_changed() -> None:
     apply.apply(live, wanted, TYPE, manager("one", "Apply"), False)
     apply.record(live, {**live, **wanted}, TYPE, manager("two"))
     assert (live, wanted) == kept
+
+
+def test_defaults_filled_into_one_applied_object_are_in_no_other() -> None:
+    """What a new object begins with is its own."""
+    head = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}}
+    by = manager("me", "Apply", kind=DEPLOYMENTS)
+    first, second = (
+        apply.apply(None, head, schema.type_of(DEPLOYMENTS), by, force=False) for _ in range(2)
+    )
+    first["spec"]["strategy"]["type"] = "RollingUpdate"
+    assert second["spec"]["strategy"] == {}
+    third = apply.apply(None, head, schema.type_of(DEPLOYMENTS), by, force=False)
+    assert third["spec"]["strategy"] == {}
