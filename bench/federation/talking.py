@@ -82,7 +82,7 @@ class Line:
             try:
                 self._connection.request(method, path, body, headers=self._headers)
                 return self._connection.getresponse()
-            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+            except (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError):
                 if is_last:  # not because it was kept for too long
                     raise
                 self._connection.close()
