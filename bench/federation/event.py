@@ -94,19 +94,19 @@ class Events:
 
     def _idle(self) -> float:
         seconds = QUICK_IDLE if self._stage.quick else IDLE
-        before = self._controllers.cpu_seconds()
+        before = self._controllers.run_seconds()
         time.sleep(seconds)
-        return (self._controllers.cpu_seconds() - before) / seconds
+        return (self._controllers.run_seconds() - before) / seconds
 
     def _cost(self, change: Callable[[int], None], idle: float) -> float:
         """ms of CPU a change."""
         count = QUICK_CHANGES if self._stage.quick else CHANGES
-        before, began = self._controllers.cpu_seconds(), time.monotonic()
+        before, began = self._controllers.run_seconds(), time.monotonic()
         for number in range(count):
             time.sleep(max(0.0, began + number * PACE - time.monotonic()))
             change(number)
         self._stage.until_quiet(self._controllers)
-        spent = self._controllers.cpu_seconds() - before
+        spent = self._controllers.run_seconds() - before
         spent -= idle * (time.monotonic() - began)
         return spent / count * 1e3
 

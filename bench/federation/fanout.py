@@ -44,10 +44,10 @@ def run(stage: Stage) -> None:
             stack.callback(line.close)
         fanout = Fanout(stage, lines, controllers)
         try:
-            before = controllers.cpu_seconds()
+            before = controllers.run_seconds()
             stage.put(TOOK, fanout.spread(_good("good", count)))
             fanout.settle()
-            spent = controllers.cpu_seconds() - before
+            spent = controllers.run_seconds() - before
             stage.put(CPU, spent / count / len(MEMBERS) * 1e3)
             stage.put(REST, fanout.rest())
             stage.put(MEMORY, memory.pss_of(controllers.tree()))
@@ -112,9 +112,9 @@ class Fanout:
     def rest(self) -> float:
         """% of a core, over a while."""
         seconds = QUICK_WATCHED if self._stage.quick else WATCHED
-        before = self._controllers.cpu_seconds()
+        before = self._controllers.run_seconds()
         time.sleep(seconds)
-        return (self._controllers.cpu_seconds() - before) / seconds * 100
+        return (self._controllers.run_seconds() - before) / seconds * 100
 
     def _check(self, path: str) -> None:
         for name, line in self._lines.items():

@@ -143,9 +143,9 @@ class Stage:
         """Until a process has little left to do."""
 
         def rests() -> bool:
-            before = running.cpu_seconds()
+            before = running.run_seconds()
             time.sleep(1.0)
-            return running.cpu_seconds() - before <= QUIET_SHARE
+            return running.run_seconds() - before <= QUIET_SHARE
 
         self.until(rests, "it comes to rest", patience)
 
