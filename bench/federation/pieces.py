@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.federation import deadcluster, event, failover, fanout
-from bench.federation.stage import Stage, federation, say
+from bench.federation.stage import NotSo, Stage, federation, say
 from bench.results import Results
 from tests import peers
 from tests.realcluster import API_PROGRAMS
@@ -58,8 +58,11 @@ def _on(
     suffix = REAL if real else ""
     folder = plan.folder / f"{len(members)}{suffix}"
     say(f"{len(members) + 1} {'real' if real else 'embedded'} APIs start")
-    with federation(folder, members, real=real) as made:
-        piece(Stage(made, folder, results, plan.quick, suffix))
+    try:
+        with federation(folder, members, real=real) as made:
+            piece(Stage(made, folder, results, plan.quick, suffix))
+    except NotSo as missing:
+        results.note(f"{len(members)} members{suffix}: given up: {missing}")
 
 
 def _three(plan: Plan, stage: Stage) -> None:
