@@ -23,10 +23,15 @@ import click
     "--network", metavar="127.N", default="", help="First octets of the federation's addresses; "
     "each member has the next. By default the first that are free, from 127.10.",
 )  # fmt: skip
+@click.option(
+    "--real", is_flag=True, help="Real programs: kube-apiserver, etcd, their controllers and KWOK, "
+    "which tools/peers.sh builds.",
+)  # fmt: skip
 @click.pass_context
 def command(
-    context: click.Context, clusters: str, view: bool | None, keep: Path | None, network: str
-) -> None:
+    context: click.Context, clusters: str, view: bool | None, keep: Path | None, network: str,
+    real: bool,
+) -> None:  # fmt: skip
     """A federation of clusters on this machine, in one terminal; ^C ends it.
 
     Members behave like clusters: Deployments and `kubectl run` give Pods, load balancers get
@@ -37,7 +42,7 @@ def command(
         from feddns.playground import session
 
         shown = sys.stdout.isatty() if view is None else view
-        asyncio.run(session.run(session.Asked(clusters, network, keep, shown)))
+        asyncio.run(session.run(session.Asked(clusters, network, keep, shown, real)))
 
 
 @command.command()

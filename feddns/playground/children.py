@@ -21,13 +21,21 @@ _PATIENCE = 3.0
 _TAIL = 600
 
 
-class Child:
-    """A program of ours: `module` is what `python -m` runs."""
+def module(name: str, *arguments: str) -> list[str]:
+    """The command that runs a module of ours."""
+    return [sys.executable, "-m", name, *arguments]
 
-    def __init__(self, name: str, module: str, arguments: Sequence[str], logs: Path) -> None:
+
+class Child:
+    """A program.  An `insistent` one is killed when we end, as it takes its time when asked."""
+
+    def __init__(
+        self, name: str, command: Sequence[str], logs: Path, *, insistent: bool = False
+    ) -> None:
         self.name = name
         self.log = logs / f"{name}.log"
-        self._command = [sys.executable, "-m", module, *arguments]
+        self._command = command
+        self._signal = signal.SIGKILL if insistent else signal.SIGTERM
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -41,7 +49,7 @@ class Child:
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
-                preexec_fn=_end_with(os.getpid()), start_new_session=True,
+                preexec_fn=_end_with(os.getpid(), self._signal), start_new_session=True,
             )  # fmt: skip
 
     async def stop(self, *, at_once: bool = False) -> None:
@@ -63,13 +71,13 @@ class Child:
             raise OperatorNeeded(f"{self.name} ended: {words[-1] if words else 'without a word'}")
 
 
-def _end_with(parent: int) -> Any:
-    """What the child does before it becomes the program: it gets SIGTERM when we die."""
+def _end_with(parent: int, number: signal.Signals) -> Any:
+    """What the child does before it becomes the program: it gets this signal when we die."""
     prctl: Any = ctypes.CDLL(None).prctl
 
     def ask() -> None:
-        prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+        prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
         if os.getppid() != parent:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
 
     return ask

@@ -8,6 +8,8 @@
     with the annotation FAILED, or on a node
     with it                                      not Ready, until the annotation is gone
 
+Where real programs do this, the annotation is all that is ours: see `real.stages`.
+
 Pure.  Called by `member`, which knows the pool of addresses.
 """
 
@@ -22,6 +24,7 @@ from feddns.playground.objects import (
     Change,
     Json,
     Objects,
+    Resource,
     Verb,
     owners,
     status_change,
@@ -97,6 +100,17 @@ def pod(objects: Objects, one: Json, take_address: Callable[[], str], now: str) 
 def failure(one: Json) -> str:
     """Why it is broken on purpose; empty when it is not."""
     return str(one["metadata"].get("annotations", {}).get(FAILED, ""))
+
+
+def mark(resource: Resource, one: Json, why: str) -> list[Change]:
+    """The change that breaks it for this reason, or mends it; none when it is so already."""
+    if failure(one) == why:
+        return []
+    names = {
+        part: one["metadata"][part] for part in ("namespace", "name") if part in one["metadata"]
+    }
+    patch = {"metadata": {**names, "annotations": {FAILED: why or None}}}
+    return [Change(Verb.PATCH, resource, patch)]
 
 
 # --- parts ----------------------------------------------------------------------------------------

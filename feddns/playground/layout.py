@@ -2,9 +2,10 @@
 
     address                    of
     127.<n>.0.1:6443           the API of cluster n; the federation's is 127.<base>.0.1
+                               with real programs they are all on this address
     127.<n>.0.53               its DNS server, on port 53 where that is allowed, else 5353
     127.<n>.1.<i>              its nodes
-    127.<n>.2.0 … 127.255      its Pods
+    127.<n>.2.0 … 127.255      its Pods; with real programs 10.<n>.0.0/16
     127.<n>.128.0/18           its Services' cluster addresses
     127.<n>.192.0/18           its load balancers
 
@@ -26,6 +27,7 @@ DOMAIN = "example.com"
 CONTEXT = "federation-cluster"
 """The context of the federation in the kubeconfig, as the guides call it."""
 
+FEDERATION_SERVICE_CIDR = "10.96.0.0/16"
 API_PORT = 6443
 MOST_CLUSTERS = 8
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,30}[a-z0-9])?")
@@ -53,6 +55,15 @@ class Cluster(NamedTuple):
     @property
     def service_cidr(self) -> str:
         return f"{self.network}.128.0/18"
+
+    @property
+    def real_pod_cidr(self) -> str:
+        """Pods' addresses with real programs: those of this machine itself they refuse."""
+        return f"10.{self.network.partition('.')[2]}.0.0/16"
+
+    def has(self, address: str) -> bool:
+        """Whether the address is one of its own on this machine."""
+        return address.startswith(f"{self.network}.")
 
     def nodes(self) -> Iterator[tuple[str, str, str]]:
         """Name, zone and address of each node: two a zone."""

@@ -1,8 +1,13 @@
 """A member of the playground: its objects, its behaviours, and the addresses on which Pods answer.
 
-    member = Member(cluster, ask, store, web)
+    member = Member(cluster, api, web)
+    await member.start()           # its nodes register
     await member.run()             # for ever
-    member.fail(down)              # what is broken now, see `faults`
+    await member.fail(down)        # what is broken now, see `faults`
+
+    done here                                    embedded     real: kubernetes
+    marks on what is broken, load balancers      yes          yes
+    what controllers and kubelets do             yes          no, they run
 
 Changes are made through the cluster's own API, as its controllers would, so that what kubectl
 sees is all there is.
@@ -14,18 +19,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from functools import partial
 
-import msgspec
-
-from feddns.apiserver.requests import Request
-from feddns.apiserver.store import Event, Store
 from feddns.playground import kubelet, services, workloads
+from feddns.playground.apis import Api
 from feddns.playground.faults import Down
 from feddns.playground.layout import Cluster
-from feddns.playground.mirror import Due, Mirror
+from feddns.playground.mirror import WATCHED, Due, Mirror
 from feddns.playground.objects import (
     DAEMON_SETS,
     DEPLOYMENTS,
@@ -47,65 +49,49 @@ log = logging.getLogger("feddns.playground")
 _VERSION = "v1.36.0"
 _TURN = 50
 """So many objects are looked at before others have the loop."""
-_PATCH = {"content-type": "application/merge-patch+json"}
-_JSON = {"content-type": "application/json"}
-
-
-class Reply(NamedTuple):
-    """What the API said."""
-
-    status: int
-    body: bytes
-
-
-Ask = Callable[[Request], Reply]
+_AGAIN = 1.0
+"""Seconds after which a change is tried again that the API could not do."""
+_SEEN = (PODS, NODES, SERVICES)
+"""What is watched where others do the most."""
 
 
 class Member:
     """See the module's docstring."""
 
-    def __init__(self, cluster: Cluster, ask: Ask, store: Store, web: Web) -> None:
+    def __init__(self, cluster: Cluster, api: Api, web: Web) -> None:
         self.cluster = cluster
-        self._ask = ask
+        self._api = api
         self._web = web
-        self._mirror = Mirror(store)
         self._woken = asyncio.Event()
+        self._mirror = Mirror(_SEEN if api.tends else WATCHED, self._woken.set)
         self._places: dict[Due, dict[Place, Backends]] = {}
+        self._given: dict[Due, str] = {}
+        """Services' load balancers; the mirror may learn of them later than the next is given."""
         self._down = Down()
-        store.listeners.append(self._on_event)
-        self._woken.set()
+        self._showing = asyncio.Lock()
+        api.fill(self._mirror)
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """The nodes register."""
         for name, zone, address in self.cluster.nodes():
             if self._mirror.get(NODES, "", name) is None:
                 body = kubelet.node(name, zone, self.cluster.region, address)
-                self._do(Change(Verb.CREATE, NODES, body))
+                await self._do(Change(Verb.CREATE, NODES, body))
 
     async def run(self) -> None:
         """Look at what is due, for ever."""
         while True:
             await self._woken.wait()
             self._woken.clear()
-            turn = 0
-            while (due := self._mirror.take()) is not None:
-                self._look(due)
-                turn += 1
-                if turn % _TURN == 0:
-                    await asyncio.sleep(0)
-            await self._show()
+            await self._work()
 
     async def fail(self, down: Down) -> None:
         """This is broken now, and nothing else."""
         self._down = down
-        for node in self._mirror.list(NODES):
-            zone = node["metadata"].get("labels", {}).get(kubelet.ZONE, "")
-            self._mark(NODES, node, f"zone {zone} failed" if zone in down.zones else "")
-        for pod in self._mirror.list(PODS):
-            metadata = pod["metadata"]
-            key = self.cluster.name, metadata["namespace"], metadata["name"]
-            self._mark(PODS, pod, "failed on purpose" if key in down.pods else "")
-        await self._show()
+        for resource in (NODES, PODS):
+            for one in self._mirror.list(resource):
+                self._mirror.look(resource, one)
+        await self._work()
 
     def has_pod(self, namespace: str, name: str) -> bool:
         return self._mirror.get(PODS, namespace, name) is not None
@@ -118,21 +104,40 @@ class Member:
 
     # --- looking -----------------------------------------------------------------------------
 
-    def _on_event(self, event: Event) -> None:
-        self._woken.set()
+    async def _work(self) -> None:
+        """Look at all that is due."""
+        turn = 0
+        while (due := self._mirror.take()) is not None:
+            await self._look(due)
+            turn += 1
+            if turn % _TURN == 0:
+                await asyncio.sleep(0)
+        await self._show()
 
-    def _look(self, due: Due) -> None:
+    async def _look(self, due: Due) -> None:
         one = self._mirror.get(*due)
         if due.resource in (SERVICES, PODS):
             self._places[due] = dict(self._answering(due, one)) if one else {}
-        if one is not None:
-            for change in self._wanted(due.resource, one):
-                self._do(change)
+        if one is None:
+            self._given.pop(due, None)
+            return
+        for change in self._wanted(due.resource, one):
+            await self._do(change)
 
     def _wanted(self, resource: Resource, one: Json) -> list[Change]:
-        mirror, now = self._mirror, _now()
         if one["metadata"].get("deletionTimestamp") and resource not in (PODS, SERVICES):
             return []
+        if resource in (NODES, PODS) and (marks := kubelet.mark(resource, one, self._why(one))):
+            return marks
+        if resource == SERVICES:
+            balancer = services.load_balancer(one, partial(self._balancer_address, one))
+            if balancer:
+                return balancer
+        return [] if self._api.tends else self._tended(resource, one)
+
+    def _tended(self, resource: Resource, one: Json) -> list[Change]:
+        """What controllers, a scheduler and kubelets want."""
+        mirror, now = self._mirror, _now()
         if resource == NODES:
             return kubelet.node_status(one, _VERSION, now)
         if resource == DEPLOYMENTS:
@@ -146,55 +151,71 @@ class Member:
         if resource == PODS:
             return kubelet.pod(mirror, one, self._free_pod_address, now)
         if resource == SERVICES:
-            balancer = services.load_balancer(one, self._free_balancer_address)
-            return balancer or services.endpoint_slices(mirror, one, _now(micro=True))
+            return services.endpoint_slices(mirror, one, _now(micro=True))
         return []
+
+    def _why(self, one: Json) -> str:
+        """Why this Node or Pod is broken; empty when it is not."""
+        metadata = one["metadata"]
+        key = self.cluster.name, metadata.get("namespace", ""), metadata["name"]
+        if key in self._down.pods:
+            return "failed on purpose"
+        zone = self._zone(one)
+        return f"zone {zone} failed" if zone in self._down.zones else ""
+
+    def _zone(self, one: Json) -> str:
+        """Of a Node, or of the one that the Pod is on."""
+        on = one.get("spec", {}).get("nodeName", "")
+        node = self._mirror.get(NODES, "", on) if on else one
+        return str(node["metadata"].get("labels", {}).get(kubelet.ZONE, "")) if node else ""
 
     def _free_pod_address(self) -> str:
         taken = {pod.get("status", {}).get("podIP") for pod in self._mirror.list(PODS)}
         return next(address for address in self.cluster.pods() if address not in taken)
 
-    def _free_balancer_address(self) -> str:
-        taken = {
-            ingress.get("ip")
-            for one in self._mirror.list(SERVICES)
-            for ingress in one.get("status", {}).get("loadBalancer", {}).get("ingress", [])
-        }
-        return next(address for address in self.cluster.balancers() if address not in taken)
+    def _balancer_address(self, service: Json) -> str:
+        """The one of this Service, for as long as it lives."""
+        metadata = service["metadata"]
+        due = Due(SERVICES, metadata["namespace"], metadata["name"])
+        if due not in self._given:
+            taken = {
+                ingress.get("ip")
+                for one in self._mirror.list(SERVICES)
+                for ingress in one.get("status", {}).get("loadBalancer", {}).get("ingress", [])
+            }
+            taken.update(self._given.values())
+            free = (address for address in self.cluster.balancers() if address not in taken)
+            self._given[due] = next(free)
+        return self._given[due]
 
     # --- changing ----------------------------------------------------------------------------
 
-    def _mark(self, resource: Resource, one: Json, why: str) -> None:
-        if kubelet.failure(one) != why:
-            patch = {"metadata": {"annotations": {kubelet.FAILED: why or None}}}
-            self._request("PATCH", resource, one, patch)
-
-    def _do(self, change: Change) -> None:
+    async def _do(self, change: Change) -> None:
+        _, resource, body = change
         match change.verb:
             case Verb.CREATE:
-                self._request("POST", change.resource, change.body, change.body)
+                await self._request("POST", resource, body)
             case Verb.UPDATE:
-                self._request("PUT", change.resource, change.body, change.body)
+                await self._request("PUT", resource, body)
             case Verb.STATUS:
-                self._request("PUT", change.resource, change.body, change.body, "status")
+                await self._request("PUT", resource, body, "/status")
+            case Verb.PATCH:
+                await self._request("PATCH", resource, body)
             case Verb.BIND:
-                node = {"apiVersion": "v1", "kind": "Node", "name": change.body["spec"]["nodeName"]}
-                self._request("POST", change.resource, change.body, {"target": node}, "binding")
+                await self._request("POST", resource, body, "/binding")
             case Verb.DELETE:
-                self._request("DELETE", change.resource, change.body, None)
+                await self._request("DELETE", resource, body)
 
-    def _request(
-        self, method: str, resource: Resource, one: Json, body: Any, subresource: str = ""
+    async def _request(
+        self, method: str, resource: Resource, one: Json, subresource: str = ""
     ) -> None:
-        """What cannot be done now is looked at again with the next event of the object."""
+        """What the API refuses is looked at again with the next event of the object."""
         is_new = method == "POST" and not subresource
-        path = _path(resource, one, "" if is_new else one["metadata"]["name"])
-        headers = _PATCH if method == "PATCH" else _JSON
-        encoded = b"" if body is None else msgspec.json.encode(body)
-        reply = self._ask(
-            Request(method, f"{path}/{subresource}".rstrip("/"), "", headers, encoded)
-        )
-        if reply.status >= 300 and reply.status not in (404, 409):
+        path = _path(resource, one, "" if is_new else one["metadata"]["name"]) + subresource
+        reply = await self._api.ask(method, path, _body(method, one, subresource))
+        if reply.is_trouble:
+            asyncio.get_running_loop().call_later(_AGAIN, self._mirror.look, resource, one)
+        elif not reply.is_good and reply.status not in (404, 409):
             log.warning("%s: %s %s: %s", self.cluster.name, method, path, reply.body.decode())
 
     # --- answering ---------------------------------------------------------------------------
@@ -203,7 +224,7 @@ class Member:
         """On which addresses the Pods behind this object answer."""
         if due.resource == PODS:
             address = one.get("status", {}).get("podIP")
-            if address and is_ready(one):
+            if address and self.cluster.has(address) and is_ready(one):
                 for container in one["spec"].get("containers", []):
                     for port in container.get("ports", []):
                         yield Place(address, port["containerPort"]), (self._backend(one),)
@@ -219,16 +240,24 @@ class Member:
                     yield Place(address, port["port"]), pods
 
     def _backend(self, pod: Json) -> Backend:
-        node = self._mirror.get(NODES, "", pod["spec"].get("nodeName", ""))
-        zone = node["metadata"].get("labels", {}).get(kubelet.ZONE, "") if node else ""
-        return Backend(self.cluster.name, zone, pod["metadata"]["name"])
+        return Backend(self.cluster.name, self._zone(pod), pod["metadata"]["name"])
 
     async def _show(self) -> None:
         wanted: dict[Place, Backends] = {}
         if self.cluster.name not in self._down.data:
             for places in self._places.values():
                 wanted |= places
-        await self._web.show(wanted)
+        async with self._showing:
+            await self._web.show(wanted)
+
+
+def _body(method: str, one: Json, subresource: str) -> Json | None:
+    if method == "DELETE":
+        return None
+    if subresource == "/binding":
+        node = {"apiVersion": "v1", "kind": "Node", "name": one["spec"]["nodeName"]}
+        return {"target": node}
+    return one
 
 
 def _path(resource: Resource, one: Json, name: str) -> str:

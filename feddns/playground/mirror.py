@@ -1,4 +1,4 @@
-"""The objects of a member, decoded once each, and who has to look at what after a change.
+"""The objects of an API, decoded once each, and who has to look at what after a change.
 
     changed              look at
     anything             the object itself
@@ -7,15 +7,14 @@
     EndpointSlice        its Service
     Node                 all Pods on it, all without a node, all DaemonSets
 
-Pure.  Listens to a `store.Store`; `member` ◇ takes what is due.
+Pure.  Filled by `apis.Api`; `member` ◇ takes what is due.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from feddns.apiserver.store import Event, Store
 from feddns.playground.objects import (
     DAEMON_SETS,
     DEPLOYMENTS,
@@ -48,28 +47,55 @@ class Due(NamedTuple):
     name: str
 
 
-class Mirror:
-    """See the module's docstring; also the `Objects` of the behaviours."""
+class Known:
+    """The objects of some resources."""
 
-    def __init__(self, store: Store) -> None:
-        self._objects: dict[Resource, dict[str, dict[str, Json]]] = {
-            resource: {} for resource in WATCHED
-        }
-        self._resources = {_stored(resource): resource for resource in WATCHED}
-        self._due: dict[Due, None] = {}
-        for stored, resource in self._resources.items():
-            for entry in store.entries(stored):
-                self._put(resource, entry.object())
-        store.listeners.append(self._on_event)
+    def __init__(self, watched: Iterable[Resource]) -> None:
+        self.watched = tuple(watched)
+        self._objects: dict[Resource, dict[str, dict[str, Json]]] = {}
 
     def list(self, resource: Resource, namespace: str = "") -> Iterable[Json]:
-        spaces = self._objects[resource]
+        spaces = self._objects.get(resource, {})
         if namespace:
             return list(spaces.get(namespace, {}).values())
         return [one for space in spaces.values() for one in space.values()]
 
     def get(self, resource: Resource, namespace: str, name: str) -> Json | None:
-        return self._objects[resource].get(namespace, {}).get(name)
+        return self._objects.get(resource, {}).get(namespace, {}).get(name)
+
+    def put(self, resource: Resource, one: Json) -> None:
+        """This is how the object is now."""
+        metadata = one["metadata"]
+        spaces = self._objects.setdefault(resource, {})
+        spaces.setdefault(metadata.get("namespace", ""), {})[metadata["name"]] = one
+
+    def remove(self, resource: Resource, namespace: str, name: str) -> None:
+        """The object is gone."""
+        self._objects.get(resource, {}).get(namespace, {}).pop(name, None)
+
+
+class Mirror(Known):
+    """See the module's docstring; also the `Objects` of the behaviours."""
+
+    def __init__(self, watched: Iterable[Resource], news: Callable[[], None]) -> None:
+        """`news` is called when something is due."""
+        super().__init__(watched)
+        self._news = news
+        self._due: dict[Due, None] = {}
+
+    def put(self, resource: Resource, one: Json) -> None:
+        metadata = one["metadata"]
+        before = self.get(resource, metadata.get("namespace", ""), metadata["name"])
+        if before is not None:
+            self._wake(resource, before)
+        super().put(resource, one)
+        self._wake(resource, one)
+
+    def remove(self, resource: Resource, namespace: str, name: str) -> None:
+        before = self.get(resource, namespace, name)
+        if before is not None:
+            self._wake(resource, before)
+            super().remove(resource, namespace, name)
 
     def take(self) -> Due | None:
         """What is to be looked at next."""
@@ -82,27 +108,9 @@ class Mirror:
         """This object has to be looked at."""
         metadata = one["metadata"]
         self._due[Due(resource, metadata.get("namespace", ""), metadata["name"])] = None
+        self._news()
 
-    # --- what changes ------------------------------------------------------------------------
-
-    def _on_event(self, event: Event) -> None:
-        resource = self._resources.get(event.resource)
-        if resource is None:
-            return
-        if event.before is not None:
-            namespace, _, name = event.key.rpartition("/")
-            before = self.get(resource, namespace, name)
-            if before is not None:
-                self._wake(resource, before)
-                del self._objects[resource][namespace][name]
-        if event.entry is not None:
-            self._put(resource, event.entry.object())
-
-    def _put(self, resource: Resource, one: Json) -> None:
-        metadata = one["metadata"]
-        space = self._objects[resource].setdefault(metadata.get("namespace", ""), {})
-        space[metadata["name"]] = one
-        self._wake(resource, one)
+    # --- who is concerned --------------------------------------------------------------------
 
     def _wake(self, resource: Resource, one: Json) -> None:
         self.look(resource, one)
@@ -134,8 +142,3 @@ class Mirror:
                     yield PODS, pod
             for each in self.list(DAEMON_SETS):
                 yield DAEMON_SETS, each
-
-
-def _stored(resource: Resource) -> str:
-    group, _, plural = resource
-    return f"{plural}.{group}" if group else plural

@@ -3,7 +3,7 @@
 A behaviour is a function of one object and this view; it gives changes, and gives none when all
 is as it should be.  So it does not matter which event woke it, or how often.
 
-Pure.  `member` ◇ keeps the view over an embedded API and does the changes.
+Pure.  `member` ◇ keeps the view over an API and does the changes.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ REPLICA_SETS: Resource = ("apps", "v1", "replicasets")
 DAEMON_SETS: Resource = ("apps", "v1", "daemonsets")
 JOBS: Resource = ("batch", "v1", "jobs")
 SLICES: Resource = ("discovery.k8s.io", "v1", "endpointslices")
+CLUSTERS: Resource = ("federation.feddns.dev", "v1beta1", "clusters")
 
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 """What Kubernetes makes random parts of names from: no vowels, no look-alikes."""
@@ -37,11 +38,13 @@ class Verb(enum.Enum):
     UPDATE = "update"
     STATUS = "status"
     BIND = "bind"
+    PATCH = "patch"
     DELETE = "delete"
 
 
 class Change(NamedTuple):
-    """One change; `body` is the whole object.  BIND gives a Pod its `spec.nodeName`."""
+    """One change; `body` is the whole object, for PATCH the part that changes with the object's
+    names.  BIND gives a Pod its `spec.nodeName`."""
 
     verb: Verb
     resource: Resource

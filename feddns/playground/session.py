@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import shutil
 import signal
 import tempfile
@@ -19,6 +20,9 @@ from feddns.errors import OperatorNeeded, SettingRefused
 from feddns.playground import control, layout
 from feddns.playground.desk import Desk
 from feddns.playground.stage import Stage
+
+PROGRAM = "FEDDNS_PLAYGROUND"
+"""Variable: what a person types for `feddns playground`, where that is not on the PATH."""
 
 _BASES = range(10, 100, 10)
 
@@ -45,20 +49,21 @@ And when that is gone, the nearest one elsewhere:
 
   kubectl --context={first} delete pod nginx
   {dig} nginx.default.fellowship.svc.cluster.local
-  feddns playground fail cluster {last}      # or: pod zone api data region federation
-  feddns playground heal all
+  {program} fail cluster {last}      # or: pod zone api data region federation
+  {program} heal all
 
 ^C ends it.
 """
 
 
 class Asked(NamedTuple):
-    """What the command line says; `keep`: a folder that stays."""
+    """What the command line says; `keep`: a folder that stays; `real`: kube-apiservers."""
 
     clusters: str = "us,eu,asia"
     network: str = ""
     keep: Path | None = None
     view: bool = False
+    real: bool = False
 
 
 async def run(asked: Asked) -> None:
@@ -70,7 +75,7 @@ async def run(asked: Asked) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     with _folder(asked.keep) as folder:
-        stage = Stage(plan, folder, keep=asked.keep is not None)
+        stage = Stage(plan, folder, keep=asked.keep is not None, real=asked.real)
         desk = Desk(stage)
         listening = await control.serve(f"127.{base}", desk.do)
         try:
@@ -129,7 +134,8 @@ def _hints(stage: Stage) -> str:
     first = stage.layout.clusters[0]
     port = "" if stage.dns_port == 53 else f" -p {stage.dns_port}"
     return _TRY.format(
-        federation=layout.FEDERATION, members=", ".join(names), kubeconfig=stage.kubeconfig,
+        program=os.environ.get(PROGRAM, "feddns playground"), federation=layout.FEDERATION,
+        members=", ".join(names), kubeconfig=stage.kubeconfig,
         context=layout.CONTEXT, manifest=stage.manifest, names=" ".join(names), first=names[0],
         last=names[-1], dig=f"dig @{first.dns}{port}",
         curl_port=f":{80 + stage.web_offset}" if stage.web_offset else "",

@@ -19,6 +19,7 @@ from feddns.errors import ObjectRefused
 from feddns.kube.federation import INGRESSES, to_shards
 from feddns.playground import layout
 from feddns.playground.layout import Cluster
+from feddns.playground.objects import SERVICES
 from feddns.playground.stage import Stage
 from feddns.playground.view import ClusterRow, Scene, ServiceRow
 
@@ -29,7 +30,7 @@ async def scene(stage: Stage, said: str = "") -> Scene:
     """As it is now."""
     services = [
         one
-        for one in stage.objects("", "services")
+        for one in stage.federation.list(SERVICES)
         if (one["metadata"]["namespace"], one["metadata"]["name"]) != ("default", "kubernetes")
     ]
     rows = [await _service(stage, one) for one in services]

@@ -1,6 +1,6 @@
 """The playground's parts, put together: who is started in which order, and what fails on demand.
 
-    stage = Stage(layout, folder, keep=False)
+    stage = Stage(layout, folder, keep=False, real=False)
     await stage.start()           # APIs, members, children; returns when all answer
     await stage.fail(faults)      # these are broken from now on, and nothing else
     await stage.stop()
@@ -15,31 +15,26 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
-from feddns.apiserver import server
-from feddns.apiserver.handling.api import plain_request
-from feddns.apiserver.handling.call import Settings
-from feddns.apiserver.identity import MASTERS, User
-from feddns.apiserver.requests import Request
-from feddns.apiserver.server import Server
 from feddns.errors import OperatorNeeded
-from feddns.playground import faults, layout
-from feddns.playground.children import Child
+from feddns.playground import faults, founding, layout
+from feddns.playground.apis import Api
+from feddns.playground.children import Child, module
 from feddns.playground.faults import Down, Fault
 from feddns.playground.layout import Cluster, Layout
-from feddns.playground.member import Member, Reply
+from feddns.playground.member import Member
+from feddns.playground.mirror import Known
+from feddns.playground.objects import CLUSTERS, SERVICES, Json
 from feddns.playground.web import Web
 
 SYSTEM = "federation-system"
-_USER = User("system:playground", (MASTERS,))
 _PATIENCE = 30.0
 _POLL = 0.02
 _METRICS = 9153
 _MONITOR = "1s"
-_FEDERATION_NAME = "federation"
 _NGINX = """\
 apiVersion: v1
 kind: Service
@@ -60,16 +55,24 @@ spec:
 class Stage:
     """See the module's docstring."""
 
-    def __init__(self, plan: Layout, folder: Path, *, keep: bool = False) -> None:
-        """`keep`: what the APIs hold is kept in the folder, for another time."""
+    def __init__(
+        self, plan: Layout, folder: Path, *, keep: bool = False, real: bool = False
+    ) -> None:
+        """`keep`: what the APIs hold is kept in the folder, for another time.
+
+        `real`: the APIs are kube-apiservers, with their controllers.  Raises `OperatorNeeded`.
+        """
         self.layout = plan
         self.folder = folder
         self.faults: tuple[Fault, ...] = ()
         self.dns_port = 53 if _may_listen(plan.api, 53) else 5353
         self.web_offset = 0 if _may_listen(plan.api, 80) else 8000
-        self._keep = keep
-        self._servers: dict[str, Server] = {}
         self.members: dict[str, Member] = {}
+        self.federation = Known((SERVICES, CLUSTERS))
+        """What the federation's API holds."""
+        self._apis = (
+            founding.real(plan, folder) if real else founding.embedded(plan, folder, keep=keep)
+        )
         self._webs: list[Web] = []
         self._dns: dict[str, Child] = {}
         self._controllers: Child | None = None
@@ -80,27 +83,26 @@ class Stage:
         return self.folder / "kubeconfig"
 
     @property
+    def _logs(self) -> Path:
+        return self.folder / founding.LOGS
+
+    @property
     def manifest(self) -> Path:
         """A federated Service to begin with."""
         return self.folder / "nginx.yaml"
-
-    @property
-    def federation(self) -> Server:
-        return self._servers[""]
 
     # --- life --------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Raises `OperatorNeeded`."""
-        logs = self.folder / "logs"
-        logs.mkdir(parents=True, exist_ok=True)
-        await self._start_apis()
+        self._logs.mkdir(parents=True, exist_ok=True)
+        await _all(one.start() for one in self._apis.values())
+        self._apis[""].fill(self.federation)
         self._write_kubeconfig()
         self.manifest.write_text(_NGINX)
-        for cluster in self.layout.clusters:
-            self._start_member(cluster)
-        self._register()
-        self._children(logs)
+        await _all(map(self._start_member, self.layout.clusters))
+        await self._register()
+        self._children()
         for child in self._all_children():
             await child.start()
         await self._all_answer()
@@ -113,9 +115,7 @@ class Stage:
             task.cancel()
         for web in self._webs:
             web.close()
-        for one in self._servers.values():
-            await one.stop()
-        self._servers.clear()
+        await asyncio.gather(*(one.stop() for one in self._apis.values()))
 
     async def run(self) -> None:
         """Watch that nothing ends by itself, for ever.  Raises `OperatorNeeded`."""
@@ -126,61 +126,50 @@ class Stage:
     def _check(self) -> None:
         for child in self._all_children():
             child.check()
+        for api in self._apis.values():
+            api.check()
         for task in self._running:
             if task.done():
                 task.result()
 
     # --- starting ----------------------------------------------------------------------------
 
-    async def _start_apis(self) -> None:
-        where = {"": (self.layout.api, "10.96.0.0/16")} | {
-            one.name: (one.api, one.service_cidr) for one in self.layout.clusters
-        }
-        for name, (address, services) in where.items():
-            title = name or _FEDERATION_NAME
-            self._servers[name] = await server.start(
-                server.Options(
-                    listen=f"{address}:{layout.API_PORT}",
-                    data=self.folder / f"{title}.db" if self._keep else None,
-                    name=title,
-                    settings=Settings(service_ranges=(services,), tends=bool(name), loopback=True),
-                )
-            )
-
     def _write_kubeconfig(self) -> None:
         whole: dict[str, Any] = {
             "apiVersion": "v1", "kind": "Config", "current-context": layout.CONTEXT,
             "clusters": [], "contexts": [], "users": [],
         }  # fmt: skip
-        for name, one in self._servers.items():
+        for name, one in self._apis.items():
             single = one.kubeconfig(name or layout.CONTEXT)
             for part in ("clusters", "contexts", "users"):
                 whole[part] += single[part]
         self.kubeconfig.touch(mode=0o600)
         self.kubeconfig.write_text(json.dumps(whole, indent=2) + "\n")
 
-    def _start_member(self, cluster: Cluster) -> None:
-        api, web = self._servers[cluster.name], Web(self.web_offset)
-        member = Member(cluster, self._ask(api), api.api.context.store, web)
+    async def _start_member(self, cluster: Cluster) -> None:
+        api, web = self._apis[cluster.name], Web(self.web_offset)
+        member = Member(cluster, api, web)
         self._webs.append(web)
         self.members[cluster.name] = member
-        self._make(api, "namespaces/kube-system/configmaps", "kube-dns", {
+        await _make(api, "/api/v1/namespaces/kube-system/configmaps", "kube-dns", {
             "data": {"federations": f"{layout.FEDERATION}={layout.DOMAIN}"},
         })  # fmt: skip
-        member.start()
+        await member.start()
         self._running.append(asyncio.create_task(member.run()))
 
-    def _register(self) -> None:
+    async def _register(self) -> None:
         """What `join` does for each member."""
-        federation = self.federation
-        self._make(federation, "namespaces", SYSTEM, {})
+        federation = self._apis[""]
+        await _make(federation, "/api/v1/namespaces", SYSTEM, {})
         for cluster in self.layout.clusters:
-            api = self._servers[cluster.name]
+            api = self._apis[cluster.name]
             config = json.dumps(api.kubeconfig())
-            self._make(federation, f"namespaces/{SYSTEM}/secrets", cluster.name, {
+            await _make(federation, f"/api/v1/namespaces/{SYSTEM}/secrets", cluster.name, {
                 "stringData": {"kubeconfig": config},
             })  # fmt: skip
-            self._make(federation, "clusters", cluster.name, {
+            path = "/apis/federation.feddns.dev/v1beta1/clusters"
+            await _make(federation, path, cluster.name, {
+                "apiVersion": "federation.feddns.dev/v1beta1", "kind": "Cluster",
                 "metadata": {"name": cluster.name, "labels": {"region": cluster.region}},
                 "spec": {
                     "serverAddressByClientCIDRs": [
@@ -188,46 +177,24 @@ class Stage:
                     ],
                     "secretRef": {"name": cluster.name},
                 },
-            }, "/apis/federation.feddns.dev/v1beta1")  # fmt: skip
+            })  # fmt: skip
 
-    def _make(
-        self, api: Server, where: str, name: str, body: dict[str, Any], root: str = "/api/v1"
-    ) -> None:
-        """Create or, when it is kept from an earlier time, write again."""
-        whole = {"metadata": {"name": name}} | body
-        path = f"{root}/{where}"
-        reply = self._ask(api)(plain_request("POST", path, whole))
-        if reply.status == 409:
-            merge = "application/merge-patch+json"
-            reply = self._ask(api)(
-                plain_request("PATCH", f"{path}/{name}", whole, content_type=merge)
-            )
-        if reply.status >= 300:
-            raise OperatorNeeded(f"{path}/{name}: {reply.body.decode(errors='replace')}")
-
-    def _ask(self, one: Server) -> Any:
-        def ask(request: Request) -> Reply:
-            answer = one.api.handle(request, _USER)
-            one.changed()
-            return Reply(answer.status, answer.body)
-
-        return ask
-
-    def _children(self, logs: Path) -> None:
+    def _children(self) -> None:
         federation = ["--federation-kubeconfig", str(self.kubeconfig),
                       "--federation-context", layout.CONTEXT]  # fmt: skip
         name = ["--federation-name", layout.FEDERATION]
-        self._controllers = Child("controllers", "controllers", [
-            *federation, *name, "--zone-name", layout.DOMAIN, "--leader-elect=false",
-            "--cluster-monitor-period", _MONITOR, "--federation-system-namespace", SYSTEM,
-        ], logs)  # fmt: skip
+        self._controllers = Child("controllers", module(
+            "controllers", *federation, *name, "--zone-name", layout.DOMAIN,
+            "--leader-elect=false", "--cluster-monitor-period", _MONITOR,
+            "--federation-system-namespace", SYSTEM,
+        ), self._logs)  # fmt: skip
         for cluster in self.layout.clusters:
-            self._dns[cluster.name] = Child(f"dns-{cluster.name}", "feddns", [
-                "serve", "--kubeconfig", str(self.kubeconfig), "--context", cluster.name,
+            self._dns[cluster.name] = Child(f"dns-{cluster.name}", module(
+                "feddns", "serve", "--kubeconfig", str(self.kubeconfig), "--context", cluster.name,
                 *federation, *name, "--cluster-name", cluster.name,
                 "--listen", f"{cluster.dns}:{self.dns_port}",
                 "--metrics", f"{cluster.dns}:{_METRICS}", "--processes", "0", "--lame-duck", "0",
-            ], logs)  # fmt: skip
+            ), self._logs)  # fmt: skip
 
     def _all_children(self) -> list[Child]:
         return [*self._dns.values(), *([self._controllers] if self._controllers else [])]
@@ -248,14 +215,9 @@ class Stage:
 
     # --- what is known -----------------------------------------------------------------------
 
-    def objects(self, name: str, resource: str, namespace: str = "") -> list[dict[str, Any]]:
-        """What an API has; the federation's has the name ''."""
-        store = self._servers[name].api.context.store
-        return [entry.object() for entry in store.entries(resource, namespace)]
-
     def condition(self, name: str) -> str:
         """What the federation says of a member: Ready, or why it is not."""
-        for one in self.objects("", "clusters.federation.feddns.dev"):
+        for one in self.federation.list(CLUSTERS):
             if one["metadata"]["name"] == name:
                 for condition in one.get("status", {}).get("conditions", []):
                     if condition["status"] == "True":
@@ -273,22 +235,43 @@ class Stage:
         self.faults = tuple(dict.fromkeys(given))
         down = faults.down(self.faults, self.layout)
         for cluster in self.layout.clusters:
-            await self._switch(self._servers[cluster.name], up=cluster.name not in down.apis)
+            await _switch(self._apis[cluster.name], up=cluster.name not in down.apis)
             await self.members[cluster.name].fail(down)
             child = self._dns[cluster.name]
             if cluster.name in down.dns:
                 await child.stop(at_once=True)
             else:
                 await child.start()
-        await self._switch(self.federation, up=not down.federation)
+        await _switch(self._apis[""], up=not down.federation)
         return down
 
-    async def _switch(self, one: Server, *, up: bool) -> None:
-        """Whether an API can be reached; what it holds goes on living."""
-        if up:
-            await one.resume()
-        else:
-            await one.pause()
+
+async def _switch(one: Api, *, up: bool) -> None:
+    """Whether an API can be reached; what it holds goes on living."""
+    if up:
+        await one.resume()
+    else:
+        await one.pause()
+
+
+async def _make(api: Api, path: str, name: str, body: Json) -> None:
+    """Create or, when it is kept from an earlier time, write again."""
+    whole = {"metadata": {"name": name}} | body
+    reply = await api.ask("POST", path, whole)
+    if reply.status == 409:
+        reply = await api.ask("PATCH", f"{path}/{name}", whole)
+    if not reply.is_good:
+        raise OperatorNeeded(f"{path}/{name}: {reply.body.decode(errors='replace')}")
+
+
+async def _all(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """All at once; the first that fails ends the others."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for one in work:
+                group.create_task(one)
+    except BaseExceptionGroup as several:
+        raise several.exceptions[0] from None
 
 
 def _may_listen(address: str, port: int) -> bool:

@@ -40,10 +40,12 @@ def _ours() -> Iterator[Json]:
     yield _stage("Node", "node-failed", [_marked("Exists"), _ready("True")], _failed("Ready"))
     running: Json = {"key": ".status.phase", "operator": "In", "values": ["Running"]}
     kinds = "Ready", "ContainersReady"
-    yield _stage("Pod", "pod-failed", [running, _marked("Exists"), _ready("True")], _failed(*kinds))
+    failed = _failed(*kinds) + _containers("false")
+    yield _stage("Pod", "pod-failed", [running, _marked("Exists"), _ready("True")], failed)
     stays: Json = {"key": ".metadata.deletionTimestamp", "operator": "DoesNotExist"}
-    healed = [running, stays, _marked("DoesNotExist"), _ready("False")]
-    yield _stage("Pod", "pod-healed", healed, _conditions("True", kinds))
+    mended = [running, stays, _marked("DoesNotExist"), _ready("False")]
+    healed = _conditions("True", kinds) + _containers("true")
+    yield _stage("Pod", "pod-healed", mended, healed)
 
 
 def _stage(kind: str, name: str, expressions: list[Json], status: str) -> Json:
@@ -78,4 +80,18 @@ def _conditions(status: str, kinds: tuple[str, ...], words: str = "") -> str:
         f'- type: {kind}\n  status: "{status}"\n'
         f"  lastTransitionTime: {{{{ Now | Quote }}}}\n{words}"
         for kind in kinds
+    )
+
+
+def _containers(ready: str) -> str:
+    """The list is replaced as a whole, so all that it has is said again."""
+    return (
+        "containerStatuses:\n"
+        "{{ range .status.containerStatuses }}"
+        "- name: {{ .name | Quote }}\n"
+        "  image: {{ .image | Quote }}\n"
+        f"  ready: {ready}\n"
+        "  restartCount: {{ .restartCount }}\n"
+        "  state: {running: {startedAt: {{ .state.running.startedAt | Quote }}}}\n"
+        "{{ end }}"
     )
