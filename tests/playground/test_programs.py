@@ -14,16 +14,23 @@ from feddns.playground.kubelet import FAILED
 from feddns.playground.real import commands, programs, stages
 from feddns.playground.real.commands import Plan, Ports
 
-NODE_INITIALIZE = """\
+KWOK = """\
 ---
-kind: Stage
 metadata:
-  name: node-initialize
+  name: node-heartbeat
 spec:
+  resourceRef:
+    kind: Node
   selector:
     matchExpressions:
     - key: one
       operator: Exists
+---
+metadata:
+  name: pod-ready
+spec:
+  resourceRef:
+    kind: Pod
 """
 
 
@@ -75,8 +82,8 @@ def test_each_program_is_told_where_it_is() -> None:
 
 
 def test_what_fails_is_not_made_ready() -> None:
-    known, *ours = yaml.safe_load_all(stages.with_failures(NODE_INITIALIZE))
-    one, marked = known["spec"]["selector"]["matchExpressions"]
+    node, _, *ours = yaml.safe_load_all(stages.with_failures(KWOK))
+    one, marked = node["spec"]["selector"]["matchExpressions"]
     assert one == {"key": "one", "operator": "Exists"}
     assert FAILED in marked["key"]
     assert marked["operator"] == "DoesNotExist"

@@ -144,10 +144,27 @@ def test_the_federation_s_api_is_away(playground: Playground) -> None:
     playground.until(lambda: playground.addresses(2) == balancers(playground, 1, 3), "eu is out")
 
 
-def test_what_is_killed_leaves_no_program(pytestconfig: pytest.Config, tmp_path: Path) -> None:
+def test_what_is_killed_leaves_no_program_and_goes_on_later(
+    pytestconfig: pytest.Config, tmp_path: Path
+) -> None:
     clusters.require_cluster(pytestconfig, *CONTROLLER_PROGRAMS)
-    playground = Playground(180, "--real", "--clusters", "us", "--keep", str(tmp_path / "kept"))
-    assert "kwok" in of(playground)
-    playground.process.kill()
-    playground.until(lambda: of(playground) == [], "its programs have ended")
-    playground.stop()
+    flags = "--real", "--clusters", "us", "--keep", str(tmp_path / "kept")
+    first = Playground(180, *flags)
+    try:
+        first.kubectl("federation-cluster", "create", "configmap", "kept", "--from-literal=a=1")
+        first.kubectl("us", "create", "deployment", "web", "--image=none", "--replicas=2")
+        assert "kwok" in of(first)
+    finally:
+        first.process.kill()
+        first.until(lambda: of(first) == [], "its programs have ended")
+        first.stop()
+    second = Playground(180, *flags)
+    try:
+        second.until(
+            lambda: second.kubectl("us", "get", "pods").count("Running") == 2, "the Pods run"
+        )
+        second.until(
+            lambda: "kept" in second.kubectl("us", "get", "configmaps"), "it is propagated"
+        )
+    finally:
+        assert second.stop() == 0

@@ -6,6 +6,7 @@
     a running Pod that is not Ready, without it                   Ready
 
 KWOK looks at one object at a time, so the Pods of a failed node need the annotation themselves.
+Of several stages that fit it takes any: its own leave a failed node alone, as they make it Ready.
 
 Pure.  Called by `kubernetes`.
 """
@@ -21,8 +22,6 @@ from feddns.playground.kubelet import FAILED
 
 _READY = '.status.conditions.[] | select( .type == "Ready" ) | .status'
 _MARKED = f'.metadata.annotations["{FAILED}"]'
-_HEALS_NODES = "node-initialize"
-"""KWOK's own stage that makes a Node Ready whenever it is not."""
 
 Json = dict[str, Any]
 
@@ -31,7 +30,7 @@ def with_failures(text: str) -> str:
     """KWOK's stages, and ours."""
     known = [one for one in yaml.safe_load_all(text) if one]
     for one in known:
-        if one["metadata"]["name"] == _HEALS_NODES:
+        if one["spec"]["resourceRef"]["kind"] == "Node":
             one["spec"]["selector"]["matchExpressions"].append(_marked("DoesNotExist"))
     return yaml.safe_dump_all([*known, *_ours()])
 
