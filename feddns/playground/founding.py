@@ -63,7 +63,7 @@ def real(plan: Layout, folder: Path) -> dict[str, Api]:
     """The same; raises `OperatorNeeded` when a program is not built."""
     missing = programs.missing(*programs.API_PROGRAMS, *programs.CONTROLLER_PROGRAMS)
     if missing:
-        raise OperatorNeeded(f"--real needs {', '.join(missing)}: {programs.BUILD} builds them")
+        raise OperatorNeeded(f"--real: {', '.join(missing)} missing; {programs.BUILD} builds them")
 
     def make(site: Site) -> Api:
         ports = Ports(api=layout.API_PORT)

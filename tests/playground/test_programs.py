@@ -64,8 +64,8 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
         env=os.environ | {"XDG_CACHE_HOME": str(tmp_path)},
     )  # fmt: skip
     assert done.returncode == 1
-    programs_said = "etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kwok"
-    assert f"--real needs {programs_said}: tools/peers.sh builds them" in done.stderr
+    missing = "etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kwok"
+    assert f"--real: {missing} missing; tools/peers.sh builds them" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
