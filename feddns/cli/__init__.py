@@ -1,4 +1,4 @@
-"""The command line: `feddns serve | ask | why | status | check | settings`.
+"""The command line: `feddns playground | serve | apiserver | ask | why | status | …`.
 
 Each command imports what it needs when it runs, so that `serve` starts fast.  Errors that a
 person can mend are one line on standard error: exit status 2 for usage, 1 for the rest.
@@ -19,9 +19,9 @@ from feddns.errors import FeddnsError, SettingRefused
 _COMMANDS = {
     "playground": "A federation of clusters on this machine, to try things with.",
     "serve": "Answer DNS questions, from a cluster's API or from manifests.",
+    "apiserver": "Serve a Kubernetes API from one file, for laptops, tests, small sites.",
     "ask": "Answer one question from manifests, without a server, as dig prints it.",
     "why": "Show each step of the decision behind an answer.",
-    "apiserver": "Serve a Kubernetes API from one file, for laptops, tests, small sites.",
     "status": "Show how the running server is.",
     "settings": "Print all settings with default, limits and why.",
     "check": "Show what in a folder of manifests would be refused or ignored.",

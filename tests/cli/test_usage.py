@@ -15,7 +15,9 @@ from tests import manifesting
 from tests.cli import SOURCES, run
 from tests.serving import EXAMPLES, ROOT, feddns
 
-COMMANDS = ("serve", "ask", "why", "status", "settings", "check")
+COMMANDS = (
+    "playground", "serve", "apiserver", "ask", "why", "status", "settings", "check",
+)  # fmt: skip
 
 
 # --- help ----------------------------------------------------------------------------------------
