@@ -17,6 +17,7 @@ from feddns.kube.informer import (
     FORBIDDEN,
     LISTING,
     LONGEST_WAIT,
+    PAGE,
     SILENT_START,
     WAITING,
     WATCHING,
@@ -27,6 +28,8 @@ from feddns.kube.informer import (
 from feddns.kube.resources import Role
 from feddns.kube.table import Table
 from feddns.services import Service
+
+LIST = f"/api/v1/services?limit={PAGE}"
 
 SERVICES = Resource("v1", "services")
 KIND = resources.KINDS[Role.CLUSTER]["v1", "Service"]
@@ -93,11 +96,11 @@ def watching(now: float = 0.0) -> Informer:
 
 def test_a_list_comes_in_pages_and_a_watch_follows_from_its_version() -> None:
     one = informer()
-    assert one.request(0, 0).target == "/api/v1/services?limit=2000"
+    assert one.request(0, 0).target == LIST
     one.accepted(0)
     assert told(one.data(page(service("a"), more="x/y"), 0) + one.ended(0)) == ["+a"]
     assert (one.phase, one.is_complete, one.due) == (LISTING, False, 0)
-    assert one.request(0, 0).target == "/api/v1/services?limit=2000&continue=x%2Fy"
+    assert one.request(0, 0).target == f"/api/v1/services?limit={PAGE}&continue=x%2Fy"
     one.accepted(0)
     assert told(one.data(page(service("b"), version="12"), 0) + one.ended(0)) == ["+b"]
     assert one.is_complete
@@ -112,7 +115,7 @@ def test_one_object_is_asked_for_by_its_name() -> None:
     place = Resource("v1", "configmaps", "kube-system", "kube-dns")
     one = Informer(place, Table(KIND), Abilities(False))
     assert one.request(0, 0).target == (
-        "/api/v1/namespaces/kube-system/configmaps?fieldSelector=metadata.name%3Dkube-dns&limit=2000"
+        f"/api/v1/namespaces/kube-system/configmaps?fieldSelector=metadata.name%3Dkube-dns&limit={PAGE}"
     )
 
 
@@ -215,7 +218,7 @@ def test_a_watch_list_after_410_sweeps() -> None:
 
 def test_the_first_reading_is_by_pages_and_the_next_by_watch_list() -> None:
     one = Informer(SERVICES, Table(KIND), Abilities())
-    assert one.request(0, 0).target == "/api/v1/services?limit=2000"
+    assert one.request(0, 0).target == LIST
     one.accepted(0)
     one.data(page(service("a"), version="10"), 0)
     one.ended(0)
@@ -237,7 +240,7 @@ def test_a_server_without_it_is_asked_for_pages(status: int) -> None:
     one.request(0, 0)
     one.refused(status, "resourceVersionMatch is forbidden for watch", 0, 0)
     assert (one.due, one.notes) == (0, [])
-    assert one.request(0, 0).target == other.request(0, 0).target == "/api/v1/services?limit=2000"
+    assert one.request(0, 0).target == other.request(0, 0).target == LIST
 
 
 def test_a_server_that_never_ends_the_beginning() -> None:
@@ -246,11 +249,11 @@ def test_a_server_that_never_ends_the_beginning() -> None:
     assert not one.is_silent(1 + SILENT_START)
     assert one.is_silent(2 + SILENT_START)
     one.failed("silent", 2 + SILENT_START)
-    assert one.request(20, 0).target == "/api/v1/services?limit=2000"
+    assert one.request(20, 0).target == LIST
 
     one = informer(watch_list=True)
     answer(one, line("ADDED", service("a")))
-    assert one.request(20, 0).target == "/api/v1/services?limit=2000"
+    assert one.request(20, 0).target == LIST
 
 
 def test_a_beginning_that_is_cut_is_asked_for_again() -> None:
@@ -328,7 +331,7 @@ def test_a_line_that_is_no_event_ends_the_watch_and_lists(garbage: bytes) -> Non
     assert one.cut
     one.failed("closed", 0)
     assert (one.phase, one.due) == (WAITING, 0.25)
-    assert one.request(1, 0).target == "/api/v1/services?limit=2000"
+    assert one.request(1, 0).target == LIST
 
 
 def test_garbage_again_and_again_waits_longer() -> None:
@@ -360,7 +363,7 @@ def test_another_error_event_waits_and_lists() -> None:
         0.25,
         "the watch ended with status 500: etcd",
     )
-    assert one.request(1, 0).target == "/api/v1/services?limit=2000"
+    assert one.request(1, 0).target == LIST
 
 
 def test_silence() -> None:
@@ -452,7 +455,7 @@ def test_a_version_of_a_world_that_is_no_more() -> None:
     for now in range(6):
         assert "resourceVersion=10" in one.request(now, 0).target
         one.refused(504, "Too large resource version", 0, now)
-    assert one.request(60, 0).target == "/api/v1/services?limit=2000"
+    assert one.request(60, 0).target == LIST
 
 
 def test_an_outage_resumes_the_watch() -> None:
