@@ -23,13 +23,12 @@ from typing import NamedTuple
 import pytest
 
 from tests.clusters import NewCluster
+from tests.playground.running import NETWORKS
 from tests.realcluster import RealCluster
 from tests.serving import ROOT, environment, free_port, loopback, until
 
 PAGE = ROOT / "docs" / "cluster.md"
 PLAYGROUND = ROOT / "docs" / "playground.md"
-NETWORK = 150
-"""Of the playground of this test; the page has 10."""
 SOON = 20.0
 
 
@@ -152,7 +151,7 @@ class PlaygroundWalker(Walker):
             here = re.sub(r"(@127[\d.]+)", r"\1 -p 5353", here)
             here = re.sub(r"(http://127[\d.]+)", r"\1:8080", here)
         here = here.replace("playground --keep", "playground --no-view --keep")
-        return here.replace("feddns playground", f"feddns playground --network 127.{NETWORK}")
+        return here.replace("feddns playground", f"feddns playground --network 127.{NETWORKS}")
 
     def expected(self, lines: list[str]) -> list[str]:
         return list(map(_moved, lines))
@@ -163,7 +162,7 @@ class PlaygroundWalker(Walker):
 
 def _moved(text: str) -> str:
     """With the addresses of this test's network."""
-    return re.sub(r"127\.1([0-3])\.", lambda found: f"127.{NETWORK + int(found[1])}.", text)
+    return re.sub(r"127\.1([0-3])\.", lambda found: f"127.{NETWORKS + int(found[1])}.", text)
 
 
 @pytest.fixture

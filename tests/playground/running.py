@@ -18,6 +18,13 @@ import dns.query
 import dns.rdatatype
 
 PATIENCE = 20.0
+NETWORKS = 40 + os.getpid() % 30 * 6
+"""The first of six networks that are this run's own, so that two runs do not meet."""
+OTHER = NETWORKS + 4
+"""For a playground of one member beside the one that tests share."""
+OWN = rf"nginx +LoadBalancer +127\.{NETWORKS + 1}\.\S+ +127\.{NETWORKS + 1}\.192\.1 +80"
+"""What kubectl prints of the first member's Service."""
+
 NGINX = "nginx.default.fellowship.svc.cluster.local."
 
 
@@ -38,6 +45,8 @@ class Playground:
             if "^C ends it" in line:
                 break
         found = re.search(r"KUBECONFIG=(\S+)", self.text)
+        if not found:
+            self.stop()
         assert found, self.text
         self.kubeconfig = Path(found[1])
         port = re.search(r"dig @\S+ -p (\d+)", self.text)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests import programs
-from tests.playground.running import PATIENCE, Playground, balancers
+from tests.playground.running import NETWORKS, OTHER, OWN, PATIENCE, Playground, balancers
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def _running(pytestconfig: pytest.Config) -> Iterator[Playground]:
     if shutil.which("kubectl") is None:
         programs.leave_out(pytestconfig, "kubectl", "kubernetes-client")
     programs.use(pytestconfig, "kubectl", programs.version("kubectl"))
-    playground = Playground(130)
+    playground = Playground(NETWORKS)
     try:
         playground.kubectl(
             "federation-cluster", "create", "-f", str(playground.kubeconfig.with_name("nginx.yaml"))
@@ -62,7 +62,7 @@ def test_guide_0(playground: Playground) -> None:
     contexts = playground.kubectl("us", "config", "get-contexts", "-oname").split()
     assert contexts == ["asia", "eu", "federation-cluster", "us"]
     table = playground.kubectl("us", "get", "services", "nginx")
-    assert re.search(r"nginx +LoadBalancer +127\.131\.\S+ +127\.131\.192\.1 +80", table)
+    assert re.search(OWN, table)
     said = playground.kubectl("federation-cluster", "describe", "services", "nginx")
     assert "run=nginx" in said
     for address in balancers(playground, 1, 2, 3):
@@ -173,7 +173,7 @@ def test_what_cannot_be_done_is_said(playground: Playground) -> None:
 def test_two_at_one_place(playground: Playground) -> None:
     done = playground.command("--no-view")
     assert done.returncode == 1
-    assert "another playground is on 127.130" in done.stderr
+    assert f"another playground is on 127.{playground.base}" in done.stderr
 
 
 def test_bad_flags(tmp_path: Path) -> None:
@@ -193,13 +193,13 @@ def test_what_is_kept_is_there_again(tmp_path: Path, pytestconfig: pytest.Config
     if shutil.which("kubectl") is None:
         programs.leave_out(pytestconfig, "kubectl", "kubernetes-client")
     flags = "--keep", str(tmp_path / "kept"), "--clusters", "us"
-    first = Playground(140, *flags)
+    first = Playground(OTHER, *flags)
     try:
         first.kubectl("federation-cluster", "create", "configmap", "kept", "--from-literal=a=1")
         first.kubectl("us", "create", "deployment", "web", "--image=none", "--replicas=2")
     finally:
         assert first.stop() == 0
-    second = Playground(140, *flags)
+    second = Playground(OTHER, *flags)
     try:
         assert second.kubectl("federation-cluster", "get", "configmap", "kept", "-oname")
         second.until(

@@ -89,9 +89,7 @@ class Api:
         try:
             return self._handle(request, user)
         except RequestRefused as refused:
-            later = refused.details.get("retryAfterSeconds", 0)
-            body = msgspec.json.encode(refused.status())
-            return Answer(refused.code, body, retry_after=later)
+            return _refusal(refused)
 
     def settle(self) -> bool:
         """Do what deletions bring; whether more is left for the next turn."""
@@ -117,7 +115,10 @@ class Api:
             return self._other(request, target)
         call = self._call(request, target, user)
         identity.check_target(user, call.target, call.verb)
-        made = presenting.as_accepted(self._answer(call), request.headers.get("accept", ""))
+        try:
+            made = presenting.as_accepted(self._answer(call), request.headers.get("accept", ""))
+        except RequestRefused as refused:  # that the version is deprecated is said all the same
+            return _refusal(refused)._replace(warnings=tuple(_warnings(call.kind)))
         return made._replace(warnings=tuple(call.warnings)) if call.warnings else made
 
     def _has(self, target: Target) -> bool:
@@ -205,6 +206,11 @@ def _warnings(kind: Kind) -> list[str]:
 
 def _no_such_resource() -> RequestRefused:
     return RequestRefused(404, "NotFound", "the server could not find the requested resource", {})
+
+
+def _refusal(refused: RequestRefused) -> Answer:
+    later = refused.details.get("retryAfterSeconds", 0)
+    return Answer(refused.code, msgspec.json.encode(refused.status()), retry_after=later)
 
 
 def plain_request(method: str, path: str, body: Any = None, **headers: str) -> Request:

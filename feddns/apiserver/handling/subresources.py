@@ -18,7 +18,7 @@ import copy
 from typing import Any
 
 from feddns.apiserver import selectortext, validation
-from feddns.apiserver.handling import bodies, deleting, reading, writing
+from feddns.apiserver.handling import bodies, deleting, presenting, reading, writing
 from feddns.apiserver.handling.call import Answer, Call, answer, bad_request, load, modified
 from feddns.apiserver.handling.writing import Object
 from feddns.apiserver.identity import User
@@ -73,12 +73,12 @@ def _scale(call: Call) -> Answer:
     entry = call.get()
     old = load(call.stored, call.stored, entry)
     scale = _scale_of(call, old)
+    as_scale = call._replace(kind=_scale_kind(call))
     if call.verb == "get":
-        return answer(200, scale)
+        return presenting.obj(as_scale, scale)
     if call.verb == "update":
         asked = bodies.parse(call, None)
     else:
-        as_scale = call._replace(kind=_scale_kind(call))
         asked = writing.patched(as_scale, copy.deepcopy(scale), bodies.medium(call))
     given = (asked.get("metadata") or {}).get("resourceVersion")
     if given and given != str(entry.revision):
@@ -97,9 +97,9 @@ def _scale(call: Call) -> Answer:
     _put(made, _paths(call)["specReplicasPath"], replicas)
     whole = call._replace(target=call.target._replace(subresource=""))
     writing.replace(whole, entry, made, writing.manager(call, "Update"))
-    if call.options.dry_run:
-        return answer(200, _scale_of(call, made))
-    return answer(200, _scale_of(call, load(call.stored, call.stored, call.get())))
+    if not call.options.dry_run:
+        made = load(call.stored, call.stored, call.get())
+    return presenting.obj(as_scale, _scale_of(call, made))
 
 
 def _scale_kind(call: Call) -> Kind:
