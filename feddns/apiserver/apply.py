@@ -25,7 +25,7 @@ from typing import Any
 
 import msgspec
 
-from feddns.apiserver import fieldsets, owners, typecheck, typed
+from feddns.apiserver import fieldsets, owners, schema, typecheck, typed
 from feddns.apiserver.fieldsets import FieldSet
 from feddns.apiserver.owners import (
     Entry,
@@ -76,7 +76,7 @@ def _apply(
     if live and not managed:
         old = manager._replace(name=_BEFORE_FIRST_APPLY, operation="Update")
         managed = owners.stored(record(None, live, type, old)["metadata"].get("managedFields"))
-    start = live or typed.empty(type)
+    start = live or schema.empty(type)
     merged, changes = _merged(start, applied, type, (manager, managed))
     conflicts = _conflicts(managed, changes, manager.identity)
     if conflicts and not force:

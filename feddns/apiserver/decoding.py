@@ -158,15 +158,7 @@ def _object(type: Type, value: dict[str, Any], path: str, unknown: list[str]) ->
         del value[name]
     for name, zero in type.struct.emit.items():
         if name not in value:
-            value[name] = _fresh(fields[name]) if zero == {} else zero
-
-
-def _fresh(type: Type) -> dict[str, Any]:
-    """A struct that nobody set."""
-    return {
-        name: _fresh(type.fields[name]) if zero == {} else zero
-        for name, zero in type.struct.emit.items()
-    }
+            value[name] = schema.empty(fields[name]) if zero == {} else zero
 
 
 def _value(type: Type, value: Any, path: str, name: str, owner: Type, unknown: list[str]) -> Any:
@@ -215,7 +207,7 @@ def _list(
             if part.__class__ is dict:
                 _object(element, part, f"{path}{name}[{number}].", unknown)
             elif part is None:
-                value[number] = _fresh(element)
+                value[number] = schema.empty(element)
             else:
                 raise _mismatch(element, part, path, name, owner)
         return

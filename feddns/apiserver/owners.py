@@ -124,7 +124,7 @@ def record(
     managed = _given(before, after, manager)
     if before is not None and not managed:
         return with_entries(after, {})
-    old, new = (typed.empty(type), _as_made(after)) if before is None else (before, after)
+    old, new = (schema.empty(type), _as_made(after)) if before is None else (before, after)
     try:
         changed = changes(old, new, type, manager)
     except typed.Mismatch:  # no object of its type is kept: validation refuses it

@@ -88,6 +88,19 @@ def type_of(kind: Kind) -> Type:
     return kind.custom.type if kind.custom else named(kind.definition)
 
 
+def empty(type: Type) -> dict[str, Any]:
+    """What a new object of a built-in type has before anybody sets anything.
+
+    Structs that are always there, and what is written although it is unset.  What is in it
+    belongs to nobody.  Empty for the kinds of CRDs.  Each time anew, as defaults are filled in in
+    place.
+    """
+    return {
+        name: empty(type.fields[name]) if zero == {} else zero
+        for name, zero in type.struct.emit.items()
+    }
+
+
 class Asset(msgspec.Struct):
     schemas: dict[str, dict[str, Any]]
     structs: dict[str, Struct]

@@ -64,19 +64,6 @@ def child(type: Type, name: str) -> Type:
     return type.fields.get(name) or type.element or ANY
 
 
-def empty(type: Type) -> dict[str, Any]:
-    """What a new object of a built-in kind has before anybody sets anything.
-
-    Structs that are always there, and what is written although it is unset.  What is in it
-    belongs to nobody.  Empty for the kinds of CRDs.  Each time anew: an applied object begins as
-    one of these, and its defaults are filled in in place.
-    """
-    return {
-        name: empty(type.fields[name]) if zero == {} else zero
-        for name, zero in type.struct.emit.items()
-    }
-
-
 # --- lists -------------------------------------------------------------------------------------
 
 

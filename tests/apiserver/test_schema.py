@@ -85,6 +85,16 @@ def test_the_schema_of_a_crd() -> None:
     assert e.element.shape == "boolean"
 
 
+def test_a_new_object_has_its_structs_and_they_are_its_own() -> None:
+    services = at("Service")
+    made = schema.empty(services)
+    assert made["spec"] == {}
+    assert made["status"] == {"loadBalancer": {}}
+    made["status"]["loadBalancer"]["ingress"] = []
+    assert schema.empty(services)["status"] == {"loadBalancer": {}}
+    assert schema.empty(Type("object", {"a": Type("string")})) == {}
+
+
 def test_the_asset_is_what_the_tool_makes(cluster: RealCluster) -> None:
     if not (gofields.MODULES / f"api@{schemas.VERSION}").exists():
         pytest.skip("Go's module cache has no sources of Kubernetes; tools/peers.sh brings them")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from feddns.apiserver import kinds, schema, typed
+from feddns.apiserver import typed
 from feddns.apiserver.schema import Type
 
 TEXT = Type("string")
@@ -145,12 +145,3 @@ def test_fields_that_hold_something_are_in_the_set_with_it() -> None:
         "f:pair": {".": {}, "f:name": {}}, "f:map": {".": {}, "f:a": {}},
         "f:keyed": {".": {}, A: {"f:value": {}}},
     }  # fmt: skip
-
-
-def test_a_new_object_has_its_structs() -> None:
-    services = kinds.BUILTIN().find("", "v1", "services")
-    assert services is not None
-    made = typed.empty(schema.type_of(services))
-    assert made["spec"] == {}
-    assert made["status"] == {"loadBalancer": {}}
-    assert typed.empty(OBJECT) == {}
