@@ -1,7 +1,7 @@
 """A run's results as Markdown, for the terminal and for README.md.
 
-This module must not measure; what it is given is what it prints.  `__main__` calls `render` and
-`put`.
+This module must not measure; what it is given is what it prints.  The two `__main__` call `render`
+and `put`.
 """
 
 from __future__ import annotations
@@ -42,6 +42,19 @@ CLUSTER_TITLES = {
     "restart-warm": "the same from a saved snapshot, ms",
     "forward-cached": "forwarded, from the cache, µs of CPU",
     "forward-new": "forwarded, every question new, µs of CPU",
+}
+API_TITLES = {
+    "api-create-1": "creates a second, one client",
+    "api-create": "creates a second, 16 clients",
+    "api-create-cpu": "µs of CPU a create",
+    "api-watch": "events a second to 20 watchers",
+    "api-watch-cpu": "µs of CPU an event that arrives",
+    "api-get": "gets a second, 16 clients",
+    "api-list": "list of 10,000 objects, ms",
+    "api-memory": "memory when empty, MB",
+    "api-memory-more": "memory of 10,000 objects, MB",
+    "api-start": "start: exec → first answer, ms",
+    "api-restart": "the same over 10,000 objects, ms",
 }
 FEDERATION_TITLES = {
     "federation-failover-50": "endpoint gone → another member's answer, p50, ms",
@@ -106,6 +119,7 @@ class Section:
 
 MAIN = Section("RESULTS", "µs of CPU a query", TITLES)
 CLUSTER = Section("CLUSTER RESULTS", "on a real kube-apiserver", CLUSTER_TITLES)
+API = Section("API RESULTS", "on one core", API_TITLES)
 FEDERATION = Section("FEDERATION RESULTS", "a federation", FEDERATION_TITLES)
 
 

@@ -14,29 +14,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import report
+from bench import report, targets
 from bench.api import contest
 from bench.api.contenders import Contender, Embedded, Real, missing
-from bench.report import Section
 from bench.results import Results
 
 SERVERS: dict[str, Callable[[], Contender]] = {"feddns": Embedded, "kube-apiserver": Real}
-TITLES = {
-    "api-create-1": "creates a second, one client",
-    "api-create": "creates a second, 16 clients",
-    "api-create-cpu": "µs of CPU a create",
-    "api-watch": "events a second to 20 watchers",
-    "api-watch-cpu": "µs of CPU an event that arrives",
-    "api-get": "gets a second, 16 clients",
-    "api-list": "list of 10,000 objects, ms",
-    "api-memory": "memory when empty, MB",
-    "api-memory-more": "memory of 10,000 objects, MB",
-    "api-start": "start: exec → first answer, ms",
-    "api-restart": "the same over 10,000 objects, ms",
-}
-SECTION = Section("API RESULTS", "on one core", TITLES)
-AT_LEAST = {"api-create": 2_000.0, "api-watch": 20_000.0}
-AT_MOST = {"api-start": 1_000.0}
 
 
 def main() -> int:
@@ -57,11 +40,15 @@ def main() -> int:
             finally:
                 contender.close()
     results.servers = list(versions)
-    text = _render(results, versions, options.rounds)
+    how = (
+        f"Medians, rounds: {options.rounds}; the server (kube-apiserver together with its etcd) on "
+        "one core, the clients on the other; etcd does not wait for the disk."
+    )
+    text = report.render(report.API, results, versions, how)
     print(text)
     if options.output:
-        report.put({SECTION: text}, options.output)
-    return 1 if _missed(results) else 0
+        report.put({report.API: text}, options.output)
+    return 1 if targets.missed(results) else 0
 
 
 def _options() -> argparse.Namespace:
@@ -70,26 +57,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--servers", type=lambda text: text.split(","), default=list(SERVERS))
     parser.add_argument("--output", type=Path)
     return parser.parse_args()
-
-
-def _render(results: Results, versions: dict[str, str], rounds: int) -> str:
-    how = (
-        f"Medians, rounds: {rounds}; the server (kube-apiserver together with its etcd) on one "
-        "core, the clients on the other; etcd does not wait for the disk."
-    )
-    text = report.render(SECTION, results, versions, how)
-    missed = _missed(results)
-    bounds = [f"{TITLES[work]} ≥ {limit:,.0f}" for work, limit in AT_LEAST.items()]
-    bounds += [f"{TITLES[work]} ≤ {limit:,.0f}" for work, limit in AT_MOST.items()]
-    verdict = f"Not met: {', '.join(TITLES[work] for work in missed)}." if missed else "All met."
-    return f"{text}\nMust hold of feddns: {'; '.join(bounds)}. {verdict}\n"
-
-
-def _missed(results: Results) -> list[str]:
-    found = {work: results.median(work, "feddns") for work in TITLES}
-    low = [w for w, limit in AT_LEAST.items() if (n := found[w]) is not None and n < limit]
-    high = [w for w, limit in AT_MOST.items() if (n := found[w]) is not None and n > limit]
-    return low + high
 
 
 if __name__ == "__main__":

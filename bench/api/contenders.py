@@ -5,10 +5,8 @@ This module must not measure; `contest` does.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,6 +16,7 @@ from typing import Any, Protocol
 
 import yaml
 
+from bench.api import load
 from bench.api.load import Place
 from bench.processes import Launch, Running
 from tests import peers
@@ -65,13 +64,14 @@ class Embedded:
     def start(self) -> float:
         folder = Path(self._folder.name)
         command = [
-            *_pinned(), sys.executable, "-m", "feddns", "apiserver",
+            sys.executable, "-m", "feddns", "apiserver",
             "--no-sync", "--data", str(folder / "data"), "--listen", "127.0.0.1:0",
             "--write-kubeconfig", str(self._config),
         ]  # fmt: skip
         self._config.unlink(missing_ok=True)
         started = time.perf_counter()
-        self._running = Running(Launch(command, folder=folder), folder / "log")
+        with _on_core():
+            self._running = Running(Launch(command, folder=folder), folder / "log")
         _wait(lambda: _answers(self.place()), self._running)
         return time.perf_counter() - started
 
@@ -85,10 +85,7 @@ class Embedded:
         self._folder.cleanup()
 
     def place(self) -> Place:
-        config: dict[str, Any] = yaml.safe_load(self._config.read_text())
-        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
-        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
-        return Place(cluster["server"], authority, user["token"])
+        return load.place_of(self._config)
 
     def pids(self) -> list[int]:
         return self._running.tree() if self._running else []
@@ -127,10 +124,6 @@ class Real:
         return [process.pid for process in self._cluster.processes.values()]
 
 
-def _pinned() -> list[str]:
-    return ["taskset", "-c", str(CORE)] if (os.cpu_count() or 1) > 1 else []
-
-
 @contextlib.contextmanager
 def _on_core() -> Any:
     """What is started within this runs on the servers' core."""
@@ -165,9 +158,3 @@ def _wait(holds: Any, running: Running) -> None:
 def missing() -> list[str]:
     """The programs of the real one that are not built."""
     return peers.missing("etcd", "kube-apiserver")
-
-
-def taskset() -> str:
-    """Why nothing can be pinned, or nothing."""
-    ran = subprocess.run(["sh", "-c", "command -v taskset"], capture_output=True, check=False)
-    return "" if ran.returncode == 0 else "taskset is missing: apt-get install util-linux"

@@ -7,13 +7,17 @@ than a server does: it looks for the end of a reply and for its status.
 from __future__ import annotations
 
 import asyncio
+import base64
 import functools
 import json
 import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
+
+import yaml
 
 NAMESPACE = "default"
 CONFIGMAPS = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
@@ -34,6 +38,14 @@ class Place(NamedTuple):
 @functools.cache
 def _context(authority: str) -> ssl.SSLContext:
     return ssl.create_default_context(cadata=authority)
+
+
+def place_of(kubeconfig: Path) -> Place:
+    """Where the API of an administrator's kubeconfig is, in YAML or JSON."""
+    config = yaml.safe_load(kubeconfig.read_text())
+    cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+    authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+    return Place(cluster["server"], authority, user["token"])
 
 
 class Refused(Exception):

@@ -51,7 +51,8 @@ def run(stage: Stage) -> None:
         try:
             Events(stage, controllers, here, there).measure()
         except NotSo as missing:
-            stage.refuse(ENDPOINT, "not all copied", str(missing))
+            for growth in (GROWTH, COPY_GROWTH):
+                stage.refuse(growth, "not all copied", str(missing))
 
 
 class Events:

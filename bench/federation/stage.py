@@ -32,7 +32,6 @@ NAMESPACE = "bench"
 PERIOD = "3s"
 PATIENCE = 120.0
 QUIET_SHARE = 0.05
-_NODES = "/api/v1/nodes"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import http.client
 import json
 import ssl
@@ -26,17 +25,9 @@ MERGE = "application/merge-patch+json"
 Json = dict[str, Any]
 
 
-def place_of(api: Api) -> Place:
-    """Where an API is, from its administrator's kubeconfig."""
-    config = json.loads(api.kubeconfig.read_text())
-    cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
-    authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
-    return Place(cluster["server"], authority, user["token"])
-
-
 def at_once(api: Api, method: str, requests: Iterable[tuple[str, Json]]) -> float:
     """Send each body to its path, several at once; the seconds it took."""
-    place = place_of(api)
+    place = load.place_of(api.kubeconfig)
     packed = []
     for path, body in requests:
         data = json.dumps(body).encode()
@@ -55,7 +46,7 @@ class Line:
     """A kept connection."""
 
     def __init__(self, api: Api) -> None:
-        place = place_of(api)
+        place = load.place_of(api.kubeconfig)
         self._connection = _connect(place)
         self._headers = {"Authorization": f"Bearer {place.token}", "Content-Type": MERGE}
 
@@ -100,7 +91,7 @@ class Watch:
     """One object followed by a thread: `read` makes of it what is waited for."""
 
     def __init__(self, api: Api, path: str, name: str, read: Callable[[Json], Any]) -> None:
-        self._place, self._read = place_of(api), read
+        self._place, self._read = load.place_of(api.kubeconfig), read
         self._connection = _connect(self._place, timeout=None)
         self._path = f"{path}?watch=1&fieldSelector=metadata.name%3D{name}"
         self._changed = threading.Condition()
