@@ -7,6 +7,7 @@
     what clients log of short watches         by chance
     runs of spaces                            columns are as wide as what was replaced
     the order of managedFields                by time, so by chance when a second begins
+    the order of what is wrong with a map     Go's maps have no order
 
 Pure.
 """
@@ -48,12 +49,17 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 
 _MANAGED = re.compile(r"^( *)managedFields:\n((?:\1- .*\n(?:\1  .*\n)*)+)", re.MULTILINE)
 """The list in YAML, with its entries."""
+_OF_A_MAP = re.compile(
+    r"(?:^! \* (metadata\.labels): .*\n)(?:^! \* \1: .*(?:\n|\Z))+", re.MULTILINE
+)
+"""What kubectl says of several entries of one map."""
 
 
 def normalise(text: str) -> str:
     """The text without what differs from server to server."""
     for pattern, to in _RULES:
         text = pattern.sub(to, text)
+    text = _OF_A_MAP.sub(lambda lines: "".join(sorted(lines[0].splitlines(keepends=True))), text)
     return _MANAGED.sub(_in_order, text)
 
 

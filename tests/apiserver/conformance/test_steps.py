@@ -69,6 +69,14 @@ def test_managed_fields_are_in_an_order_of_their_own() -> None:
     assert len({normalise(text) for text in texts}) == 1
 
 
+def test_what_is_wrong_with_a_map_is_in_an_order_of_its_own() -> None:
+    wrong = ["! * metadata.labels: b\n", "! * metadata.labels: a\n"]
+    texts = {f"! is invalid:\n{''.join(one)}! * spec: c\n" for one in (wrong, wrong[::-1])}
+    assert {normalise(text) for text in texts} == {
+        "! is invalid:\n! * metadata.labels: a\n! * metadata.labels: b\n! * spec: c\n"
+    }
+
+
 def test_a_difference_that_was_decided_is_taken_out_and_named() -> None:
     row = Difference("s: . kubectl version", r"v1\.\d+", "its own version")
     used: set[Difference] = set()
