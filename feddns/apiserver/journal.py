@@ -59,7 +59,10 @@ class Journal:
         target.listeners.append(self.changes.append)
 
     def commit(self) -> None:
-        """Write what changed since the last time.  Raises `OperatorNeeded`: nothing is written."""
+        """Write what changed since the last time.
+
+        Raises `OperatorNeeded`: nothing is written, and all of it waits for the next `commit`.
+        """
         changes, self.changes[:] = list(self.changes), []
         if not changes:
             return

@@ -116,8 +116,12 @@ class Server:
         return kubeconfig(name, self.url, self.token, self.authority)
 
     async def begin(self) -> None:
-        """Listen, and serve from now on.  Raises `OperatorNeeded`."""
-        bound = _bind(self.options.listen)
+        """Listen, and serve from now on.  Raises `OperatorNeeded`, with the file closed."""
+        try:
+            bound = _bind(self.options.listen)
+        except OperatorNeeded:
+            self._journal.close()
+            raise
         self.address, self.port = bound.getsockname()[:2]
         bootstrap.fill(self.api, self.port)
         self._turn()
@@ -161,7 +165,7 @@ class Server:
 
     # --- a turn ----------------------------------------------------------------------------------
 
-    def changed(self) -> Awaitable[None] | None:
+    def changed(self) -> asyncio.Future[None] | None:
         """What to wait for before anything of this turn is told; None when nothing changed."""
         if self._committed is None:
             if not self._journal.changes:
@@ -172,12 +176,17 @@ class Server:
         return self._committed
 
     def _turn(self) -> None:
-        """Make durable what happened, then let it be known."""
+        """Make durable what happened, then let it be known.
+
+        What cannot be written stays, untold, for the next turn; until one succeeds, every request
+        is answered with 500, as any answer could tell of it.
+        """
         more = self._settle()
         committed, self._committed = self._committed, None
         try:
             self._journal.commit()
         except OperatorNeeded as error:
+            _LOG.error("%s", error)
             if committed is not None and not committed.done():
                 committed.set_exception(error)
             return
@@ -198,7 +207,10 @@ class Server:
         while True:
             await asyncio.sleep(_MINUTE)
             self._turn()
-            self.api.keep_time()
+            try:
+                self.api.keep_time()
+            except Exception:  # the next minute must come all the same
+                _LOG.exception("what is due each minute could not be done")
             self._turn()
 
     def _handle(self, request: Request) -> Answer:
@@ -211,21 +223,33 @@ class Server:
     # --- a request -------------------------------------------------------------------------------
 
     async def _serve(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        body = await _body(receive)
+        try:
+            body = await _body(receive)
+        except _Gone:
+            return
         if body is None:
             await _send(send, Answer(413, b"the request is too large"))
             return
-        answer = self._handle(_request(scope, body))
-        committed = self.changed()
-        if committed is not None:
-            try:
-                await asyncio.shield(asyncio.ensure_future(committed))
-            except OperatorNeeded as error:
-                answer = Answer(500, msgspec.json.encode(_trouble(str(error))))
+        answer = await self._durable(self._handle(_request(scope, body)))
         if answer.watch is not None:
             await _stream(answer.watch, receive, send)
         else:
             await _send(send, answer)
+
+    async def _durable(self, answer: Answer) -> Answer:
+        """The answer once all that it may tell of is committed; 500 when that cannot be."""
+        committed = self.changed()
+        if committed is None:
+            return answer
+        try:
+            await asyncio.shield(committed)
+        except BaseException as error:
+            if answer.watch is not None:
+                answer.watch.end()
+            if not isinstance(error, OperatorNeeded):
+                raise
+            return Answer(500, msgspec.json.encode(_trouble(str(error))))
+        return answer
 
 
 async def start(options: Options) -> Server:
@@ -258,19 +282,23 @@ def _request(scope: Mapping[str, Any], body: bytes) -> Request:
     )
 
 
+class _Gone(Exception):
+    """The client left before all of its request was here."""
+
+
 async def _body(receive: Receive) -> bytes | None:
-    """The whole body, None when it is too large."""
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        return body
-    pieces, size = [body], len(body)
-    while message.get("more_body"):
+    """The whole body, None when it is too large.  Raises `_Gone`: half a body is never read."""
+    pieces: list[bytes] = []
+    size, more = 0, True
+    while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
         pieces.append(message.get("body", b""))
         size += len(pieces[-1])
         if size > _LARGEST_BODY:
             return None
+        more = message.get("more_body", False)
     return b"".join(pieces)
 
 

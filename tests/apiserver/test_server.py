@@ -21,7 +21,10 @@ from typing import Any
 import pytest
 
 from feddns.apiserver import server
+from feddns.apiserver.handling.api import plain_request
 from feddns.apiserver.server import Options, Server
+from feddns.errors import OperatorNeeded
+from tests.apiserver.inprocess import ADMIN
 
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 
@@ -164,6 +167,90 @@ async def test_a_body_that_is_too_large() -> None:
             assert (await client.head())[0] == 413
     finally:
         await running.stop()
+
+
+class Disk:
+    """The file of a running server, which can be full."""
+
+    def __init__(self, running: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.full = False
+        self.commits = 0
+        journal = running._journal
+        commit = journal.commit
+
+        def guarded() -> None:
+            if self.full and journal.changes:
+                raise OperatorNeeded("api.db cannot be written: disk is full")
+            self.commits += bool(journal.changes)
+            commit()
+
+        monkeypatch.setattr(journal, "commit", guarded)
+
+
+@looped
+async def test_nothing_is_told_before_it_is_committed(monkeypatch: pytest.MonkeyPatch) -> None:
+    running = await server.start(Options())
+    disk = Disk(running, monkeypatch)
+    try:
+        async with Connection(running) as client, Connection(running) as watcher:
+            await watcher.send("GET", f"{CONFIG_MAPS}?watch=1")
+            assert await watcher.head() == (200, 0)
+            event = asyncio.create_task(watcher.event())
+            disk.full = True
+            status, told = await client.ask("POST", CONFIG_MAPS, config_map("a"))
+            assert (status, told["message"]) == (500, "api.db cannot be written: disk is full")
+            assert (await client.ask("GET", f"{CONFIG_MAPS}/a"))[0] == 500
+            assert (await client.ask("GET", f"{CONFIG_MAPS}?watch=1"))[0] == 500
+            assert not event.done()
+            assert len(running.api.hub._watches["configmaps"]) == 1
+            disk.full = False
+            assert (await client.ask("GET", f"{CONFIG_MAPS}/a"))[0] == 200
+            assert (await event)["object"]["metadata"]["name"] == "a"
+            assert disk.commits == 1
+    finally:
+        await running.stop()
+
+
+@looped
+async def test_writes_of_one_turn_are_one_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    running = await server.start(Options())
+    disk = Disk(running, monkeypatch)
+    for name in "abc":
+        running.api.handle(plain_request("POST", CONFIG_MAPS, config_map(name)), ADMIN)
+        assert running.changed() is running.changed()
+    waiting = running.changed()
+    assert waiting is not None
+    await waiting
+    assert (disk.commits, running.changed()) == (1, None)
+    await running.stop()
+
+
+@looped
+async def test_half_a_request_is_none() -> None:
+    running = await server.start(Options())
+    try:
+        async with Connection(running) as client:
+            await client.ask("POST", CONFIG_MAPS, config_map("a"))
+            async with Connection(running) as half:
+                head = f"DELETE {CONFIG_MAPS}/a HTTP/1.1\r\nhost: x\r\n"
+                token = f"authorization: Bearer {running.token}\r\ncontent-length: 9\r\n\r\n"
+                half.writer.write(head.encode() + token.encode())
+                await half.writer.drain()
+            for _ in range(3):
+                assert (await client.ask("GET", f"{CONFIG_MAPS}/a"))[0] == 200
+    finally:
+        await running.stop()
+
+
+@looped
+async def test_a_server_that_cannot_listen_leaves_the_file(tmp_path: Path) -> None:
+    first = await server.start(Options())
+    options = Options(data=tmp_path / "api.db")
+    with pytest.raises(OperatorNeeded, match="cannot listen"):
+        await server.start(options._replace(listen=f"127.0.0.1:{first.port}"))
+    second = await server.start(options)
+    await second.stop()
+    await first.stop()
 
 
 # --- the command ---------------------------------------------------------------------------------
