@@ -8,6 +8,7 @@
     missing, where Go writes it always   there: `status: {}`                  -
     quantity                             canonical                            stays
     time                                 in UTC, seconds (MicroTime: µs)      stays
+    base64                               without line ends, padded            stays
 
 Metadata is built in for both.  One walk does it all, in place.
 
@@ -17,9 +18,9 @@ Pure.  Called by `handling` for every body, after patches too; also by `defaults
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
+import string
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,16 +29,23 @@ from feddns.apiserver.kinds import Kind
 from feddns.apiserver.refusals import RequestRefused
 from feddns.apiserver.schema import Type
 
-_SECONDS = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\dZ", re.ASCII)
-_MICROSECONDS = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d\.\d{6}Z", re.ASCII)
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
+_GOOD = r"(?!0000)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
+"""A time that there is; of the last days of a month, the calendar knows."""
+_SECONDS = re.compile(f"{_GOOD}Z", re.ASCII)
+_MICROSECONDS = re.compile(rf"{_GOOD}\.\d{{6}}Z", re.ASCII)
 _SIX_DIGITS = re.compile(r"\.\d{6}(?!\d)", re.ASCII)
 _CLASSES: dict[str, tuple[type, ...]] = {
-    "string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,),
+    "string": (str,), "number": (int, float), "boolean": (bool,),
 }  # fmt: skip
 _GO_LEAVES = {"string": "string", "integer": "int64", "number": "float64", "boolean": "bool"}
 _WORDS = {str: "string", bool: "bool", int: "number", float: "number", list: "array",
           dict: "object"}  # fmt: skip
-_INT32 = range(-(2**31), 2**31)
+_INT32, _INT64 = range(-(2**31), 2**31), range(-(2**63), 2**63)
+_BASE64 = frozenset(f"{string.ascii_letters}{string.digits}+/\r\n")
+_SCHEMA = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps"
+_SCHEMA_OR = f"{_SCHEMA.rpartition('.')[2]}Or"
+"""A schema, or a list or a boolean: published as anything."""
 
 
 class _NotDecoded(ValueError):
@@ -186,7 +194,9 @@ def _value(type: Type, value: Any, path: str, name: str, owner: Type, unknown: l
         if type.element:
             _map(type.element, value, path, name, owner, unknown)
     elif shape == "any":
-        if type.int_or_string and value.__class__ not in (int, str):
+        if type.name.startswith(_SCHEMA_OR):
+            _schemas(type, value, f"{path}{name}.", unknown)
+        elif type.int_or_string and not (value.__class__ is str or _is_int(value, _INT32)):
             raise _mismatch(type, value, path, name, owner)
     elif not _is_leaf(type, value):
         raise _mismatch(type, value, path, name, owner)
@@ -194,9 +204,22 @@ def _value(type: Type, value: Any, path: str, name: str, owner: Type, unknown: l
 
 
 def _is_leaf(type: Type, value: Any) -> bool:
-    if value.__class__ not in _CLASSES[type.shape]:
-        return False
-    return type.format != "int32" or value in _INT32
+    if type.shape == "integer":
+        return _is_int(value, _INT32 if type.format == "int32" else _INT64)
+    return value.__class__ in _CLASSES[type.shape]
+
+
+def _is_int(value: Any, numbers: range) -> bool:
+    return value.__class__ is int and value in numbers
+
+
+def _schemas(type: Type, value: Any, path: str, unknown: list[str]) -> None:
+    """What is in a CRD's schema at a place that may also hold something else."""
+    if type.name.endswith("OrBool") and value.__class__ not in (bool, dict):
+        raise _NotDecoded("boolean or JSON schema expected")
+    for part in value if value.__class__ is list else (value,):
+        if part.__class__ is dict:
+            _object(schema.named(_SCHEMA), part, path, unknown)
 
 
 def _list(
@@ -297,36 +320,46 @@ def _text(type: Type, value: str) -> str:
 
 
 def _time(value: str, precision: str) -> str:
+    exact = precision == "microseconds"
+    if not RFC_3339.fullmatch(value) or (exact and not _SIX_DIGITS.search(value)):
+        layout = f"2006-01-02T15:04:05{'.000000' if exact else ''}Z07:00"
+        raise _NotDecoded(f'parsing time "{value}" as "{layout}": cannot parse "{value}" as "2006"')
     try:
-        read = datetime.fromisoformat(value)
-        if "T" not in value or read.tzinfo is None:
-            raise ValueError
-        if precision == "microseconds" and not _SIX_DIGITS.search(value):
-            raise ValueError
-    except ValueError:
-        layout = "2006-01-02T15:04:05Z07:00"
-        if precision == "microseconds":
-            layout = "2006-01-02T15:04:05.000000Z07:00"
-        raise _NotDecoded(
-            f'parsing time "{value}" as "{layout}": cannot parse "{value}" as "2006"'
-        ) from None
-    return read.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+        moment = datetime.fromisoformat(value).astimezone(UTC)
+    except (ValueError, OverflowError):
+        why = f"{_part_that_is_not(value)} out of range"
+        raise _NotDecoded(f'parsing time "{value}": {why}') from None
+    return moment.isoformat(timespec=precision).replace("+00:00", "Z")
+
+
+def _part_that_is_not(time: str) -> str:
+    """What is out of range in a time of the right form."""
+    month, hour, minute, second = (int(time[at : at + 2]) for at in (5, 11, 14, 17))
+    wrong = {
+        "month": not 1 <= month <= 12, "hour": hour > 23, "minute": minute > 59,
+        "second": second > 59, "time zone offset hour": time[-1] != "Z" and int(time[-5:-3]) > 23,
+    }  # fmt: skip
+    return next((part for part, is_wrong in wrong.items() if is_wrong), "day")
 
 
 def _bytes(value: str) -> str:
+    """Base64 without the line ends that Go's decoder does not see either."""
+    written = value.replace("\r", "").replace("\n", "")
+    plain = written.rstrip("=")
     try:
-        base64.b64decode(value, validate=True)
-    except binascii.Error:
-        plain = value.rstrip("=")
-        good = next((n for n, c in enumerate(plain) if not (c.isalnum() or c in "+/")), len(value))
+        if len(written) % 4 or len(written) - len(plain) > 2:
+            raise ValueError
+        return base64.b64encode(base64.b64decode(written, validate=True)).decode()
+    except ValueError:  # also for what is not ASCII
+        whole = len(plain) // 4 * 4
+        good = next((n for n, c in enumerate(value.rstrip("=")) if c not in _BASE64), whole)
         raise _NotDecoded(f"illegal base64 data at input byte {good}") from None
-    return value
 
 
 def _mismatch(type: Type, value: Any, path: str, name: str, owner: Type) -> _NotDecoded:
     """As Go's JSON decoder tells it: the struct, the path without indices, the type wanted."""
     found = _WORDS.get(value.__class__, "null")
-    if found == "number" and type.shape == "integer":
+    if found == "number" and (type.shape == "integer" or type.int_or_string):
         found = f"number {json.dumps(value)}"
     place = re.sub(r"\[\d+\]", "", f"{path}{name}")
     wanted = _wanted(type, name, owner)

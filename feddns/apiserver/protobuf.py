@@ -146,19 +146,7 @@ def _message(raw: bytes, name: str, depth: int) -> Any:
         field = fields.get(number)
         if field is not None:
             _put(made, field, wire, value, depth - 1)
-    return _without_zeros(made) if name == _SCHEMA else made
-
-
-_MEANT = ("default", "example", "additionalProperties", "additionalItems")
-
-
-def _without_zeros(schema: dict[str, Any]) -> dict[str, Any]:
-    """A schema may stand where the types do not say so (items): `decoding` does not come there."""
-    return {
-        name: value
-        for name, value in schema.items()
-        if name in _MEANT or (value is not False and value != "")
-    }
+    return made
 
 
 def _put(made: dict[str, Any], field: Field, wire: int, value: Any, depth: int) -> None:
@@ -301,12 +289,16 @@ def _quantity(raw: bytes, _depth: int) -> str:
 
 def _time(raw: bytes, _depth: int) -> str | None:
     moment = _moment(raw)
-    return moment and f"{moment:%Y-%m-%dT%H:%M:%S}Z"
+    return moment and _written(moment, "seconds")
 
 
 def _micro_time(raw: bytes, _depth: int) -> str | None:
     moment = _moment(raw)
-    return moment and f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"
+    return moment and _written(moment, "microseconds")
+
+
+def _written(moment: datetime, precision: str) -> str:
+    return moment.isoformat(timespec=precision).replace("+00:00", "Z")
 
 
 def _moment(raw: bytes) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -42,7 +43,13 @@ def decoded(kind: str, obj: Object) -> list[str]:
         ("Service", {"spec": {"ports": [{"port": 1, "targetPort": []}]}},
          GO.format("array", "ServicePort.spec.ports.targetPort", "int32")),
         ("Secret", {"data": {"x": 4}}, GO.format("number", "Secret.data", "[]uint8")),
-        ("Secret", {"data": {"x": "%%"}}, "illegal base64 data at input byte 0"),
+        ("Service", {"spec": {"ports": [{"port": 2**31}]}},
+         GO.format("number 2147483648", "ServicePort.spec.ports.port", "int32")),
+        ("Service", {"spec": {"ports": [{"port": 1, "targetPort": -(2**31) - 1}]}},
+         GO.format("number -2147483649", "ServicePort.spec.ports.targetPort", "int32")),
+        ("Pod", {"spec": {"terminationGracePeriodSeconds": 2**63}},
+         GO.format("number 9223372036854775808", "PodSpec.spec.terminationGracePeriodSeconds",
+                   "int64")),
         ("Service", {"metadata": {"creationTimestamp": "x"}},
          'parsing time "x" as "2006-01-02T15:04:05Z07:00": cannot parse "x" as "2006"'),
         ("Pod", {"spec": {"containers": [{"name": "c", "resources": {"limits": {"cpu": "abc"}}}]}},
@@ -56,6 +63,38 @@ def test_what_cannot_be_decoded(kind: str, obj: Object, words: str) -> None:
     name = kind.rpartition("/")[2]
     assert refused.value.message == f'{name} in version "v1" cannot be handled as a {name}: {words}'
     assert (refused.value.code, refused.value.reason) == (400, "BadRequest")
+
+
+@pytest.mark.parametrize(
+    ("written", "place"),
+    [
+        ("%%", 0), ("é", 0), ("abcé", 3), ("YW\tJj", 2), ("YWI", 0), ("YWJjYWI", 4),
+        ("YWJj====", 4), ("YQ==YQ==", 2),
+    ],
+)  # fmt: skip
+def test_what_is_no_base64(written: str, place: int) -> None:
+    with pytest.raises(RequestRefused, match=f"illegal base64 data at input byte {place}$"):
+        decoded("Secret", {"data": {"x": written}})
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [("YWJj\nYWJj\n", "YWJjYWJj"), ("YWJj\r\n", "YWJj"), ("YR==", "YQ=="), ("YWI=", "YWI=")],
+)
+def test_base64_is_kept_without_line_ends(written: str, kept: str) -> None:
+    secret: Object = {"data": {"x": written}}
+    decoded("Secret", secret)
+    assert secret["data"] == {"x": kept}
+
+
+def test_numbers_as_large_as_they_may_be() -> None:
+    pod: Object = {"spec": {"terminationGracePeriodSeconds": 2**63 - 1}}
+    decoded("Pod", pod)
+    assert pod["spec"]["terminationGracePeriodSeconds"] == 2**63 - 1
+    ports = [{"port": 2**31 - 1, "targetPort": -(2**31)}]
+    service: Object = {"spec": {"ports": ports}}
+    decoded("Service", service)
+    assert service["spec"]["ports"] == ports
 
 
 def test_unknown_fields_are_told_and_dropped() -> None:
@@ -96,12 +135,47 @@ def test_what_is_empty_and_what_is_always_written() -> None:
     [
         ("2026-01-01T01:00:00.5+01:00", "2026-01-01T00:00:00Z"),
         ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
+        ("2026-01-31T23:59:59Z", "2026-01-31T23:59:59Z"),
+        ("2024-02-29T00:00:00Z", "2024-02-29T00:00:00Z"),
+        ("2026-01-01T00:00:00,5Z", "2026-01-01T00:00:00Z"),
+        ("2026-01-01T00:00:00.1234567891Z", "2026-01-01T00:00:00Z"),
     ],
 )
 def test_times_are_kept_in_utc_and_seconds(written: str, kept: str) -> None:
     event: Object = {"firstTimestamp": written}
     decoded("Event", event)
     assert event["firstTimestamp"] == kept
+
+
+@pytest.mark.parametrize(
+    ("written", "part"),
+    [
+        ("2026-13-31T25:00:00Z", "month"), ("2026-00-01T00:00:00Z", "month"),
+        ("2026-01-01T24:00:00Z", "hour"), ("2026-01-01T00:60:00Z", "minute"),
+        ("2026-06-30T23:59:60Z", "second"), ("2026-02-29T00:00:00Z", "day"),
+        ("2026-02-00T00:00:00Z", "day"), ("2026-02-30T00:00:00.000000Z", "day"),
+        ("2026-01-01T00:00:00+25:00", "time zone offset hour"),
+        ("0001-01-01T00:00:00+14:00", "day"), ("0000-01-01T00:00:00Z", "day"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("field", ["firstTimestamp", "eventTime"])
+def test_times_that_there_are_not(field: str, written: str, part: str) -> None:
+    if field == "eventTime" and "." not in written:
+        written = f"{written[:19]}.000000{written[19:]}"
+    with pytest.raises(RequestRefused, match=f'parsing time "{re.escape(written)}": {part} out'):
+        decoded("Event", {field: written})
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "20260101T000000Z", "2026-W01-1T00:00:00Z", "2026-01-01T00:00Z", "2026-01-01t00:00:00z",
+        "2026-01-01T00:00:00+0100", "2026-01-01 00:00:00Z", "2026-01-01T00:00:00",
+    ],
+)  # fmt: skip
+def test_what_is_no_time(written: str) -> None:
+    with pytest.raises(RequestRefused, match='as "2006-01-02T15:04:05Z07:00": cannot parse'):
+        decoded("Event", {"firstTimestamp": written})
 
 
 def test_micro_times_have_six_digits() -> None:
@@ -117,6 +191,37 @@ def test_fields_that_stand_twice() -> None:
         'duplicate field "b[0].c"'
     ]
     assert decoding.duplicates(b'{"a":1,"b":{"a":1},"c":[{"a":1},{"a":2}]}') == []
+
+
+def schema_of(**rules: object) -> Object:
+    version = {"name": "v1", "schema": {"openAPIV3Schema": {"type": "array", **rules}}}
+    return {"spec": {"versions": [version]}}
+
+
+@pytest.mark.parametrize("where", ["items", "additionalProperties"])
+def test_schemas_in_the_schemas_of_crds(where: str) -> None:
+    inner = {"type": "string", "title": "", "nullable": False, "x": 1, "properties": {"a": {}}}
+    crd = schema_of(**{where: inner})
+    place = f"spec.versions[0].schema.openAPIV3Schema.{where}.x"
+    assert decoded("apiextensions.k8s.io/CustomResourceDefinition", crd) == [
+        f'unknown field "{place}"'
+    ]
+    whole = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    assert whole[where] == {"type": "string", "properties": {"a": {}}}
+
+
+@pytest.mark.parametrize(
+    ("rules", "words"),
+    [
+        ({"items": {"properties": {"a": "x"}}}, "cannot unmarshal string into Go struct field"),
+        ({"items": [{"properties": 1.5}]}, "cannot unmarshal number into Go struct field"),
+        ({"additionalProperties": {"minimum": "x"}}, "minimum of type float64"),
+        ({"additionalProperties": "x"}, "boolean or JSON schema expected"),
+    ],
+)
+def test_what_is_no_schema_of_a_crd(rules: Object, words: str) -> None:
+    with pytest.raises(RequestRefused, match=words):
+        decoded("apiextensions.k8s.io/CustomResourceDefinition", schema_of(**rules))
 
 
 def test_unknown_fields_alone() -> None:

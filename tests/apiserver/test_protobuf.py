@@ -110,6 +110,12 @@ def test_times() -> None:
     }  # fmt: skip
 
 
+def test_a_time_of_the_first_century() -> None:
+    metadata = part(1, part(8, number(1, -61_125_840_000)))
+    made = decode("v1", "ConfigMap", metadata)
+    assert made == {"metadata": {"creationTimestamp": "0033-01-01T00:00:00Z"}}
+
+
 def test_schemas_of_crds() -> None:
     items = part(24, part(1, part(5, "string")))
     closed = part(30, number(1, 0))
