@@ -8,8 +8,11 @@
     Ingress                    networking.k8s.io/v1, extensions/v1beta1   backends
     Cluster, kinds of CRDs     any                                        the apiVersion alone
 
-From and to the version that is kept; nothing is lost on the way back.  Pure.  Called by
-`kinds.convert`.  An object is never changed; what is made may share parts with it.
+From and to the version that is kept; nothing is lost on the way back but resources as backends of
+Ingresses, which extensions/v1beta1 has not.
+
+Pure.  Called by `kinds.convert`.  An object is never changed; what is made may share parts with
+it.
 """
 
 from __future__ import annotations
@@ -39,10 +42,6 @@ _NEW_NAMES = {
     "lastTimestamp": "deprecatedLastTimestamp", "count": "deprecatedCount",
 }  # fmt: skip
 _OLD_NAMES = {new: old for old, new in _NEW_NAMES.items()}
-_ALWAYS: Object = {
-    "involvedObject": {}, "source": {}, "firstTimestamp": None, "lastTimestamp": None,
-    "eventTime": None, "reportingComponent": "", "reportingInstance": "",
-}  # fmt: skip
 
 
 def _new_event(obj: Object) -> Object:
@@ -54,7 +53,11 @@ def _new_event(obj: Object) -> Object:
 
 
 def _core_event(obj: Object) -> Object:
-    return _ALWAYS | {_OLD_NAMES.get(name, name): value for name, value in obj.items()}
+    always: Object = {
+        "involvedObject": {}, "source": {}, "firstTimestamp": None, "lastTimestamp": None,
+        "eventTime": None, "reportingComponent": "", "reportingInstance": "",
+    }  # fmt: skip
+    return always | {_OLD_NAMES.get(name, name): value for name, value in obj.items()}
 
 
 # --- extensions/v1beta1 --------------------------------------------------------------------------
@@ -96,7 +99,9 @@ def _rule(rule: Object, backend: Callable[[Object], Object]) -> Object:
     if "http" not in rule:
         return rule
     paths = [
-        {"pathType": "ImplementationSpecific"} | path | {"backend": backend(path["backend"])}
+        {"pathType": "ImplementationSpecific"}
+        | path
+        | {"backend": backend(path.get("backend") or {})}
         for path in rule["http"].get("paths") or ()
     ]
     return rule | {"http": rule["http"] | {"paths": paths}}

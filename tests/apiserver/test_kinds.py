@@ -116,6 +116,36 @@ def test_old_ingresses() -> None:
     assert back["spec"]["backend"] == old["spec"]["backend"]
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"backend": []}, {"rules": [True]}, {"rules": [{"http": {"paths": 1.5}}]}, {"tls": [[{}]]},
+        {"rules": [{"http": {"paths": [{"backend": {"serviceName": 1.5}}]}}]},
+    ],
+)  # fmt: skip
+def test_what_is_no_old_ingress(spec: Object) -> None:
+    about = {"apiVersion": "extensions/v1beta1", "kind": "Ingress", "metadata": {"name": "web"}}
+    answer = truthful.ask(REGISTRY, {**about, "spec": spec})
+    assert answer.message is not None
+    assert "cannot unmarshal" in answer.message
+
+
+def test_a_path_of_an_old_ingress_without_backend() -> None:
+    about = {"apiVersion": "extensions/v1beta1", "kind": "Ingress", "metadata": {"name": "web"}}
+    spec = {"rules": [{"http": {"paths": [{"path": "/"}, None]}}]}
+    answer = truthful.ask(REGISTRY, {**about, "spec": spec})
+    assert ["Required", "spec.rules[0].http.paths[0].backend.service.name"] in answer.causes
+
+
+def test_what_conversion_makes_is_shared_with_nobody() -> None:
+    core = REGISTRY.of_kind("", "v1", "Event")
+    assert core
+    event = {"apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "e"}}
+    one, other = (kinds.convert(dict(event), core) for _ in range(2))
+    one["involvedObject"]["name"] = "changed"
+    assert other["involvedObject"] == {}
+
+
 def test_clusters_of_both_groups_are_one() -> None:
     sent = {
         "apiVersion": "federation/v1beta1", "kind": "Cluster", "metadata": {"name": "us"},
