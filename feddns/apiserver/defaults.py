@@ -183,7 +183,7 @@ def _autoscaler(obj: Object) -> None:
             up.setdefault("selectPolicy", "Max")
             up.setdefault("policies", [{"type": "Pods", "value": 4, "periodSeconds": 15}, percent])
             down.setdefault("selectPolicy", "Max")
-            down.setdefault("policies", [percent])
+            down.setdefault("policies", [dict(percent)])
 
 
 # --- other groups --------------------------------------------------------------------------------

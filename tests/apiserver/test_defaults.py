@@ -45,6 +45,18 @@ def test_once_more_changes_nothing(case: Object) -> None:
     assert again == case["got"]
 
 
+def test_the_two_ways_of_an_autoscaler_share_nothing() -> None:
+    about = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler"}
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}
+    spec = {"maxReplicas": 2, "scaleTargetRef": target, "behavior": {"scaleDown": {}}}
+    made = truthful.ask(REGISTRY, {**about, "metadata": {"name": "h"}, "spec": spec}).made
+    behavior = made["spec"]["behavior"]
+    behavior["scaleUp"]["policies"][1]["value"] = 50
+    assert behavior["scaleDown"]["policies"] == [
+        {"type": "Percent", "value": 100, "periodSeconds": 15}
+    ]
+
+
 def test_a_secret_keeps_what_it_is_told_as_text() -> None:
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}}
     sent = secret | {"data": {"a": "YQ==", "b": "Yg=="}, "stringData": {"b": "x"}}
