@@ -111,7 +111,7 @@ def test_times() -> None:
 
 
 def test_a_time_of_the_first_century() -> None:
-    metadata = part(1, part(8, number(1, -61_125_840_000)))
+    metadata = part(1, part(8, number(1, -61_125_753_600)))
     made = decode("v1", "ConfigMap", metadata)
     assert made == {"metadata": {"creationTimestamp": "0033-01-01T00:00:00Z"}}
 
