@@ -18,6 +18,8 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+
 from feddns.apiserver import store
 from feddns.apiserver.store import Entry, Event, Store
 from feddns.errors import OperatorNeeded
@@ -30,6 +32,8 @@ CREATE TABLE IF NOT EXISTS objects (
 CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS revision (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER);
 """
+_PATIENCE = 1.0
+"""Seconds to wait for a process that is just ending."""
 _PUT = "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)"
 _REMOVE = "DELETE FROM objects WHERE resource = ? AND key = ?"
 
@@ -43,19 +47,21 @@ class Journal:
         try:
             if path is not None:
                 _make_private(path)
-            self._db = sqlite3.connect(self._where, isolation_level=None)
+            self._db = sqlite3.connect(self._where, isolation_level=None, timeout=_PATIENCE)
+        except (sqlite3.Error, OSError) as error:
+            raise OperatorNeeded(f"{self._where}: {error}") from error
+        with self._opening():
             self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute(f"PRAGMA synchronous = {'FULL' if sync else 'NORMAL'}")
             self._db.executescript(_SCHEMA)
-        except (sqlite3.Error, OSError) as error:
-            raise OperatorNeeded(f"{self._where}: {error}") from error
 
     def load_into(self, target: Store) -> None:
-        """Fill the store, and hear of its changes from now on."""
-        row = self._db.execute("SELECT number FROM revision").fetchone()
-        if row is not None:
-            target.load(row[0], self._rows())
+        """Fill the store, and hear of its changes from now on.  Raises `OperatorNeeded`."""
+        with self._opening():
+            row = self._db.execute("SELECT number FROM revision").fetchone()
+            if row is not None:
+                target.load(row[0], self._rows())
         target.listeners.append(self.changes.append)
 
     def commit(self) -> None:
@@ -85,15 +91,30 @@ class Journal:
             raise OperatorNeeded(f"{self._where} cannot be written: {error}") from error
 
     def secret(self, name: str) -> bytes | None:
-        """Something that the server keeps beside its objects."""
-        row = self._db.execute("SELECT value FROM secrets WHERE name = ?", (name,)).fetchone()
+        """Something that the server keeps beside its objects.  Raises `OperatorNeeded`."""
+        with self._opening():
+            row = self._db.execute("SELECT value FROM secrets WHERE name = ?", (name,)).fetchone()
         return row[0] if row else None
 
     def keep_secret(self, name: str, value: bytes) -> None:
-        self._db.execute("INSERT OR REPLACE INTO secrets VALUES (?, ?)", (name, value))
+        """Durable at once.  Raises `OperatorNeeded`."""
+        with self._opening():
+            self._db.execute("INSERT OR REPLACE INTO secrets VALUES (?, ?)", (name, value))
 
     def close(self) -> None:
         self._db.close()
+
+    @contextlib.contextmanager
+    def _opening(self) -> Iterator[None]:
+        """At the start, what goes wrong with the file is told, and the file is left alone."""
+        try:
+            yield
+        except (sqlite3.Error, msgspec.DecodeError) as error:
+            self._db.close()
+            why = str(error)
+            if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_BUSY:
+                why = "another process has it; stop that, or take another file"
+            raise OperatorNeeded(f"{self._where}: {why}") from error
 
     def _rows(self) -> Iterator[tuple[str, Entry]]:
         rows = self._db.execute("SELECT resource, key, revision, body FROM objects")

@@ -23,38 +23,27 @@ import logging
 import os
 import secrets
 import socket
-import ssl
-import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
-import uvicorn
-
-from feddns.apiserver import bootstrap, certificates, kinds
+from feddns.apiserver import bootstrap, certificates, kinds, web
 from feddns.apiserver.certificates import Pair
 from feddns.apiserver.handling.api import Api
-from feddns.apiserver.handling.call import Answer, Settings, Stream
+from feddns.apiserver.handling.call import Answer, Settings, answer
 from feddns.apiserver.identity import MASTERS, User
 from feddns.apiserver.journal import Journal
+from feddns.apiserver.refusals import RequestRefused
 from feddns.apiserver.requests import Request
 from feddns.apiserver.store import Store
+from feddns.apiserver.web import Web
 from feddns.errors import OperatorNeeded
 
 _LOG = logging.getLogger(__name__)
 ADMIN = "admin"
 _MINUTE = 60.0
 """Seconds between bookmarks."""
-_GATHER = 0.004
-"""Seconds that a busy watch gathers events before the next piece is sent."""
-_LARGEST_BODY = 3 << 20
-"""Bytes, as kube-apiserver."""
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 
 class Options(NamedTuple):
@@ -89,8 +78,9 @@ class Server:
             settings=options.settings,
         )  # fmt: skip
         self._committed: asyncio.Future[None] | None = None
+        self._next: asyncio.Handle | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._web: _Web | None = None
+        self._web: Web | None = None
 
     @property
     def url(self) -> str:
@@ -118,7 +108,7 @@ class Server:
     async def begin(self) -> None:
         """Listen, and serve from now on.  Raises `OperatorNeeded`, with the file closed."""
         try:
-            bound = _bind(self.options.listen)
+            bound = web.bind(self.options.listen)
         except OperatorNeeded:
             self._journal.close()
             raise
@@ -139,7 +129,7 @@ class Server:
         """Listen again, at the same address.  Raises `OperatorNeeded`."""
         if self._web is None:
             host = f"[{self.address}]" if ":" in self.address else self.address
-            await self._listen(_bind(f"{host}:{self.port}"))
+            await self._listen(web.bind(f"{host}:{self.port}"))
 
     async def stop(self) -> None:
         """End the watches, answer what is under way, close the file.  Can be called twice."""
@@ -149,11 +139,12 @@ class Server:
         await self.pause()
         if tasks:
             self._turn()
+            self._not_again()  # what deletions bring goes on at the next start
             self._journal.close()
 
     async def _listen(self, bound: socket.socket) -> None:
         pair = certificates.serving(self._secrets.authority, self._names(), _now())
-        self._web = _Web(self._serve, _context(pair))
+        self._web = Web(self._answer, pair)
         await self._web.begin(bound)
 
     def _names(self) -> list[str]:
@@ -170,9 +161,8 @@ class Server:
         if self._committed is None:
             if not self._journal.changes:
                 return None
-            loop = asyncio.get_running_loop()
-            self._committed = loop.create_future()
-            loop.call_soon(self._turn)
+            self._committed = asyncio.get_running_loop().create_future()
+            self._turn_soon()
         return self._committed
 
     def _turn(self) -> None:
@@ -181,6 +171,7 @@ class Server:
         What cannot be written stays, untold, for the next turn; until one succeeds, every request
         is answered with 500, as any answer could tell of it.
         """
+        self._not_again()
         more = self._settle()
         committed, self._committed = self._committed, None
         try:
@@ -189,12 +180,22 @@ class Server:
             _LOG.error("%s", error)
             if committed is not None and not committed.done():
                 committed.set_exception(error)
+                committed.exception()  # seen, also where nobody waits
             return
         if committed is not None and not committed.done():
             committed.set_result(None)
         self.api.hub.wake()
         if more:
-            asyncio.get_running_loop().call_soon(self._turn)
+            self._turn_soon()
+
+    def _turn_soon(self) -> None:
+        if self._next is None:
+            self._next = asyncio.get_running_loop().call_soon(self._turn)
+
+    def _not_again(self) -> None:
+        next, self._next = self._next, None
+        if next is not None:
+            next.cancel()
 
     def _settle(self) -> bool:
         try:
@@ -213,43 +214,30 @@ class Server:
                 _LOG.exception("what is due each minute could not be done")
             self._turn()
 
+    # --- a request -------------------------------------------------------------------------------
+
+    async def _answer(self, request: Request) -> Answer:
+        """The answer once all that it may tell of is committed; 500 when that cannot be."""
+        made = self._handle(request)
+        committed = self.changed()
+        if committed is None:
+            return made
+        try:
+            await asyncio.shield(committed)
+        except BaseException as error:
+            if made.watch is not None:
+                made.watch.end()
+            if not isinstance(error, OperatorNeeded):
+                raise
+            return _trouble(str(error))
+        return made
+
     def _handle(self, request: Request) -> Answer:
         try:
             return self.api.handle(request)
         except Exception as error:  # a fault of ours: say so, and go on for the others
             _LOG.exception("%s %s", request.method, request.path)
-            return Answer(500, msgspec.json.encode(_trouble(f"{type(error).__name__}: {error}")))
-
-    # --- a request -------------------------------------------------------------------------------
-
-    async def _serve(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        try:
-            body = await _body(receive)
-        except _Gone:
-            return
-        if body is None:
-            await _send(send, Answer(413, b"the request is too large"))
-            return
-        answer = await self._durable(self._handle(_request(scope, body)))
-        if answer.watch is not None:
-            await _stream(answer.watch, receive, send)
-        else:
-            await _send(send, answer)
-
-    async def _durable(self, answer: Answer) -> Answer:
-        """The answer once all that it may tell of is committed; 500 when that cannot be."""
-        committed = self.changed()
-        if committed is None:
-            return answer
-        try:
-            await asyncio.shield(committed)
-        except BaseException as error:
-            if answer.watch is not None:
-                answer.watch.end()
-            if not isinstance(error, OperatorNeeded):
-                raise
-            return Answer(500, msgspec.json.encode(_trouble(str(error))))
-        return answer
+            return _trouble(f"{type(error).__name__}: {error}")
 
 
 async def start(options: Options) -> Server:
@@ -272,123 +260,6 @@ def kubeconfig(name: str, url: str, token: str, authority: bytes | None) -> dict
     }  # fmt: skip
 
 
-# --- HTTP ----------------------------------------------------------------------------------------
-
-
-def _request(scope: Mapping[str, Any], body: bytes) -> Request:
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    return Request(
-        scope["method"], scope["path"], scope["query_string"].decode("latin-1"), headers, body
-    )
-
-
-class _Gone(Exception):
-    """The client left before all of its request was here."""
-
-
-async def _body(receive: Receive) -> bytes | None:
-    """The whole body, None when it is too large.  Raises `_Gone`: half a body is never read."""
-    pieces: list[bytes] = []
-    size, more = 0, True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _Gone
-        pieces.append(message.get("body", b""))
-        size += len(pieces[-1])
-        if size > _LARGEST_BODY:
-            return None
-        more = message.get("more_body", False)
-    return b"".join(pieces)
-
-
-async def _send(send: Send, answer: Answer) -> None:
-    headers = [
-        (b"cache-control", b"no-cache, private"),
-        (b"content-length", str(len(answer.body)).encode()),
-    ]
-    if answer.content_type:
-        headers.append((b"content-type", answer.content_type.encode()))
-    if answer.retry_after:
-        headers.append((b"retry-after", str(answer.retry_after).encode()))
-    if "as=" in answer.content_type:
-        headers[0] = (b"cache-control", b"public")
-        headers.append((b"vary", b"Accept"))
-    elif answer.content_type.startswith("text/plain") or answer.status == 403:
-        headers.append((b"x-content-type-options", b"nosniff"))
-    for warning in answer.warnings:
-        quoted = warning.replace("\\", "\\\\").replace('"', '\\"')
-        headers.append((b"warning", f'299 - "{quoted}"'.encode()))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
-
-
-async def _stream(watch: Stream, receive: Receive, send: Send) -> None:
-    """Send what the watch brings until it ends, the client goes or the time is up."""
-    loop = asyncio.get_running_loop()
-    news = asyncio.Event()
-    watch.awake = news.set
-    gone = asyncio.ensure_future(receive())
-    gone.add_done_callback(lambda _: watch.end())
-    timer = loop.call_later(watch.timeout, watch.end)
-    headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-cache, private")]
-    try:
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": watch.take(), "more_body": True})
-        while not watch.ended:
-            await news.wait()
-            news.clear()
-            piece = watch.take()
-            if piece:
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-                await asyncio.sleep(_GATHER)
-        await send({"type": "http.response.body", "body": watch.take()})
-    finally:
-        timer.cancel()
-        gone.cancel()
-        watch.end()
-
-
-class _Web(uvicorn.Server):
-    """uvicorn in somebody else's loop: no signals, no logs, stopped at once."""
-
-    def __init__(self, app: Any, context: ssl.SSLContext) -> None:
-        config = uvicorn.Config(
-            app, http="httptools", ws="none", lifespan="off", log_config=None, access_log=False,
-            log_level="critical", proxy_headers=False, server_header=False, date_header=True,
-            timeout_keep_alive=90, timeout_graceful_shutdown=1, interface="asgi3",
-        )  # fmt: skip
-        config.load()
-        config.ssl = context
-        super().__init__(config)
-        self.lifespan = config.lifespan_class(config)
-        self._ticking: asyncio.Task[None] | None = None
-
-    async def begin(self, bound: socket.socket) -> None:
-        await self.startup(sockets=[bound])
-        self._ticking = asyncio.create_task(self.main_loop())
-
-    async def end(self) -> None:
-        """Close every connection; answers that are under way have a moment."""
-        if self._ticking is not None:
-            self._ticking.cancel()
-        for server in self.servers:
-            server.close()
-        for connection in list(self.server_state.connections):
-            connection.shutdown()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(0.5):
-                while self.server_state.tasks:
-                    await asyncio.sleep(0.005)
-        for task in list(self.server_state.tasks):
-            task.cancel()
-        for connection in list(self.server_state.connections):
-            transport = getattr(connection, "transport", None)
-            if transport is not None:
-                transport.abort()
-        await asyncio.sleep(0)
-
-
 # --- the machine ---------------------------------------------------------------------------------
 
 
@@ -408,40 +279,6 @@ class _Secrets:
         self.token = token.decode()
 
 
-def _context(pair: Pair) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    with _file(pair.certificate + pair.key) as path:
-        context.load_cert_chain(path)
-    return context
-
-
-@contextlib.contextmanager
-def _file(content: bytes) -> Iterator[str]:
-    """ssl reads files only."""
-    with tempfile.NamedTemporaryFile(suffix=".pem") as file:
-        file.write(content)
-        file.flush()
-        yield file.name
-
-
-def _bind(listen: str) -> socket.socket:
-    host, colon, port = listen.rpartition(":")
-    host = host.strip("[]")
-    if not colon or not port.isdigit():
-        raise OperatorNeeded(f"{listen}: not ADDRESS:PORT; for example 127.0.0.1:6443")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio switches Nagle's algorithm off only where the protocol is named.
-    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((host, int(port)))
-    except OSError as error:
-        bound.close()
-        raise OperatorNeeded(f"cannot listen on {listen}: {error.strerror}") from error
-    return bound
-
-
 def _own_addresses() -> list[str]:
     with contextlib.suppress(OSError):
         return [str(found[4][0]) for found in socket.getaddrinfo(socket.gethostname(), None)]
@@ -452,8 +289,6 @@ def _now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
 
-def _trouble(message: str) -> dict[str, Any]:
-    return {
-        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-        "message": message, "reason": "InternalError", "code": 500,
-    }  # fmt: skip
+def _trouble(message: str) -> Answer:
+    refused = RequestRefused(500, "InternalError", message)
+    return answer(refused.code, refused.status())

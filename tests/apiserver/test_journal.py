@@ -77,8 +77,48 @@ def test_one_process_has_the_file(tmp_path: Path) -> None:
     journal, store = opened(tmp_path / "api.db")
     store.create("things", "x", obj("x"))
     journal.commit()
-    with pytest.raises(sqlite3.OperationalError):
-        sqlite3.connect(tmp_path / "api.db", timeout=0).execute("SELECT * FROM objects")
+    with pytest.raises(OperatorNeeded, match=r"api\.db: another process has it"):
+        Journal(tmp_path / "api.db")
+    journal.close()
+    opened(tmp_path / "api.db")[0].close()
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        ("DROP TABLE objects; CREATE TABLE objects (x)", "no such column"),
+        ("UPDATE objects SET body = 'x'", "malformed"),
+    ],
+)
+def test_a_file_that_is_damaged_is_told(tmp_path: Path, damage: str, words: str) -> None:
+    journal, store = opened(tmp_path / "api.db")
+    store.create("things", "x", obj("x"))
+    journal.commit()
+    journal.close()
+    raw = sqlite3.connect(tmp_path / "api.db")
+    raw.executescript(damage)
+    raw.close()
+    with pytest.raises(OperatorNeeded, match=words):
+        opened(tmp_path / "api.db")
+
+
+def test_what_cannot_be_written_waits(tmp_path: Path) -> None:
+    journal, store = opened(tmp_path / "api.db")
+    store.create("things", "x", obj("x"))
+    store.create("things", "y", obj("y"))
+    journal._db.execute("CREATE TEMP TRIGGER full BEFORE INSERT ON objects WHEN new.key = 'y' "
+                        "BEGIN SELECT RAISE(FAIL, 'no space'); END")  # fmt: skip
+    with pytest.raises(OperatorNeeded, match=r"api\.db cannot be written: no space"):
+        journal.commit()
+    assert [event.key for event in journal.changes] == ["x", "y"]
+    assert journal._db.execute("SELECT key FROM objects").fetchall() == []
+    journal._db.execute("DROP TRIGGER full")
+    store.create("things", "z", obj("z"))
+    journal.commit()
+    journal.close()
+    journal, again = opened(tmp_path / "api.db")
+    assert [entry.key for entry in again.entries("things")] == ["x", "y", "z"]
+    assert again.revision == store.revision
     journal.close()
 
 

@@ -226,6 +226,56 @@ async def test_writes_of_one_turn_are_one_transaction(monkeypatch: pytest.Monkey
 
 
 @looped
+async def test_turns_go_on_until_all_is_done_and_end_with_the_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    running = await server.start(Options())
+    turns: list[int] = []
+
+    def settle() -> bool:
+        turns.append(1)
+        return True
+
+    monkeypatch.setattr(running.api, "settle", settle)
+    running._turn()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert len(turns) == 4
+    await running.stop()
+    turns.clear()
+    await asyncio.sleep(0)
+    assert turns == []
+
+
+@looped
+async def test_a_minute_that_fails_is_not_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_MINUTE", 0.001)
+    running = await server.start(Options())
+    twice = asyncio.Event()
+    minutes = iter((lambda: None, twice.set))
+
+    def failing() -> None:
+        next(minutes, lambda: None)()
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(running.api, "keep_time", failing)
+    await asyncio.wait_for(twice.wait(), 5)
+    await running.stop()
+
+
+@looped
+async def test_a_fault_of_ours_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    running = await server.start(Options())
+    monkeypatch.setattr(running.api, "settle", lambda: 1 / 0)
+    async with Connection(running) as client:
+        assert (await client.ask("POST", CONFIG_MAPS, config_map("a")))[0] == 201
+        monkeypatch.setattr(running.api, "handle", lambda _: {"a": 1}["x"])
+        status, told = await client.ask("GET", f"{CONFIG_MAPS}/a")
+        assert (status, told["reason"], told["message"]) == (500, "InternalError", "KeyError: 'x'")
+    await running.stop()
+
+
+@looped
 async def test_half_a_request_is_none() -> None:
     running = await server.start(Options())
     try:
