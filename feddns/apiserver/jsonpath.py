@@ -7,7 +7,7 @@
 
 Filters compare one field with a text or a number.  What is not there gives nothing.
 
-Pure.  Called by `tables`, `custom` and whoever serves `scale`.
+Pure.  Called by `tables`, and by `validation`, which takes no CRD with a path that is none.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _STEP = re.compile(
       | \.?(?P<name>(?:[^\s.\[\]\\'"?@]|\\.)+)
       | \.?\[(?P<index>-?\d+)\]
       | \.?\[(?P<quoted>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")\]
-      | \.?\[\?\(\s*@(?P<path>(?:\.[^\s=!<>]+)+)\s*
+      | \.?\[\?\(\s*@(?P<path>\.[^\s=!<>]+)\s*
             (?:(?P<sign>==|!=|<=|>=|<|>)\s*(?P<value>[^)]+?))?\s*\)\]
     """,
     re.VERBOSE,
@@ -105,10 +105,12 @@ def _find(steps: tuple[Step, ...], obj: Any) -> list[Any]:
 def _take(step: Step, value: Any) -> list[Any]:
     if step.kind == "field":
         return [value[step.name]] if isinstance(value, dict) and step.name in value else []
-    if step.kind == "all":
-        return list(value.values()) if isinstance(value, dict) else list(value or ())
+    if step.kind == "all" and isinstance(value, dict):
+        return list(value.values())
     if not isinstance(value, list):
         return []
+    if step.kind == "all":
+        return value
     if step.kind == "item":
         return [value[step.number]] if -len(value) <= step.number < len(value) else []
     return [part for part in value if _holds(step, part)]
