@@ -248,7 +248,9 @@ def test_quantities(written: str, kept: str) -> None:
         assert quantities.value(written) == quantities.value(kept)
 
 
-@pytest.mark.parametrize("written", ["", "x", "1x", "1 Gi", "--1", "1.2.3", "Gi", "1gi"])
+@pytest.mark.parametrize(
+    "written", ["1" * 5000, "0." + "1" * 1000, "", "x", "1x", "1 Gi", "--1", "1.2.3", "Gi", "1gi"]
+)
 def test_what_is_no_quantity(written: str) -> None:
     with pytest.raises(quantities.QuantityError):
         quantities.canonical(written)
