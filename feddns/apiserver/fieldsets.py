@@ -19,7 +19,7 @@ so nobody changes a set.  Pure.  Called by `typed`, which makes sets from object
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -97,35 +97,43 @@ def intersection(one: FieldSet, other: FieldSet) -> FieldSet:
 
 def difference(one: FieldSet, other: FieldSet) -> FieldSet:
     """What is in the one and not in the other.  An element does not take what is below it along."""
-    if not one or not other:
-        return one
-    made = {}
-    for element, below in one.items():
-        there = other.get(element)
-        if there is None:
-            made[element] = below
-            continue
-        own = _has_self(below) and not _has_self(there)
-        rest = difference(_below(below), there)
-        if own or rest:
-            made[element] = _with_self(rest) if own else rest
-    return made
+    return _less(one, other, _apart)
 
 
 def without(one: FieldSet, other: FieldSet) -> FieldSet:
     """What is in the one, without every element of the other and all that is below it."""
+    return _less(one, other, _cut)
+
+
+def _less(
+    one: FieldSet, other: FieldSet, rest: Callable[[FieldSet, FieldSet], FieldSet | None]
+) -> FieldSet:
+    """The one, with `rest` of what lies at the elements of both; None is nothing."""
     if not one or not other:
         return one
     made = {}
     for element, below in one.items():
         there = other.get(element)
-        if there is None:
-            made[element] = below
-        elif not _has_self(there):
-            rest = without(below, there)
-            if rest or not below:
-                made[element] = _MEMBER if rest.keys() == {SELF} else rest
+        left = below if there is None else rest(below, there)
+        if left is not None:
+            made[element] = left
     return made
+
+
+def _apart(below: FieldSet, there: FieldSet) -> FieldSet | None:
+    rest = difference(_below(below), there)
+    if _has_self(below) and not _has_self(there):
+        return _with_self(rest)
+    return rest or None
+
+
+def _cut(below: FieldSet, there: FieldSet) -> FieldSet | None:
+    if _has_self(there):
+        return None
+    rest = without(below, there)
+    if not rest and below:
+        return None
+    return _MEMBER if rest.keys() == {SELF} else rest
 
 
 def _has_self(below: FieldSet) -> bool:
@@ -231,5 +239,7 @@ def _respelled(element: str, place: str) -> str:
     if kind == "k":
         if not isinstance(value, dict):
             raise Malformed(f"{place}: {element}: not an object")
-        return item_key(tuple(value), *value.values())
+        return f"k:{spell(value)}"
+    if kind == "i" and value.__class__ is not int:
+        raise Malformed(f"{place}: {element}: not a number")
     return item_value(value) if kind == "v" else element

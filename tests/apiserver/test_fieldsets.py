@@ -109,6 +109,8 @@ def test_paths_are_as_in_messages_members_first() -> None:
         ({"f:a": {".": {}}}, {"f:a": {}}),
         ({'k:{ "b": 1, "a": "x" }': {}}, {'k:{"a":"x","b":1}': {}}),
         ({'v: "x"': {"f:a": {}}}, {'v:"x"': {"f:a": {}}}),
+        ({'k:{"b":{},"a":[1]}': {}}, {'k:{"a":[1],"b":{}}': {}}),
+        ({"i:3": {}}, {"i:3": {}}),
         ({"z:later": {}, "f:a": {}}, {"f:a": {}}),
         ({}, {}),
     ],
@@ -118,7 +120,8 @@ def test_what_clients_send_is_put_into_normal_form(sent: Any, kept: Any) -> None
 
 
 @pytest.mark.parametrize(
-    "sent", [[], {"f:a": 1}, {"a": {}}, {"k:[]": {}}, {"k:{": {}}, {"v:x": {}}]
+    "sent",
+    [[], {"f:a": 1}, {"a": {}}, {"k:[]": {}}, {"k:{": {}}, {"v:x": {}}, {'i:"x"': {}}, {"i:": {}}],
 )
 def test_what_is_no_set_is_refused(sent: Any) -> None:
     with pytest.raises(fieldsets.Malformed):
