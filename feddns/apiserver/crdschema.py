@@ -14,16 +14,19 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import uuid
+import warnings
 from collections.abc import Callable
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
-from feddns.apiserver import schema
-from feddns.apiserver.problems import Problems
+from feddns.apiserver import fieldsets, schema
+from feddns.apiserver.decoding import RFC_3339
+from feddns.apiserver.problems import Problems, shown
 from feddns.apiserver.schema import Type
 
+_MOST_EXACT = 2**53
+"""Of whole numbers, as a double."""
 _NAMES = {"list": "array", "map": "object"}
 _NOWHERE = "<nil>"
 
@@ -57,7 +60,8 @@ def _check(type: Type, value: Any, path: str, found: Problems) -> None:
     elif value is not None and not isinstance(value, bool):
         _number(type, value, path, found)
     if type.enum and value not in type.enum:
-        found.unsupported(path, value, [str(one) for one in type.enum])
+        texts = (one if isinstance(one, str) else shown(one) for one in type.enum)
+        found.unsupported(path, value, texts)
     if type.schema:
         _alternatives(type, value, path, found)
 
@@ -69,8 +73,15 @@ def _quoted(word: str) -> str:
 def _word(value: Any) -> str:
     if isinstance(value, bool):
         return "boolean"
+    if isinstance(value, int) and not _fits(value):
+        return "number"  # read as a double
     words = {int: "integer", float: "number", str: "string", list: "array", dict: "object"}
     return words.get(value.__class__, "null")
+
+
+def _fits(value: float) -> bool:
+    """As an int64."""
+    return -(2**63) <= value < 2**63
 
 
 def _is_of(type: Type, value: Any) -> bool:
@@ -80,8 +91,7 @@ def _is_of(type: Type, value: Any) -> bool:
         case "any":
             return True
         case "integer":
-            whole = isinstance(value, float) and value.is_integer()
-            return value.__class__ is int or whole
+            return value.__class__ in (int, float) and value % 1 == 0 and _fits(value)
         case "number":
             return value.__class__ in (int, float)
         case "list":
@@ -129,14 +139,15 @@ def _list(type: Type, value: list[Any], path: str, found: Problems) -> None:
 
 
 def _unique(type: Type, value: list[Any], path: str, found: Problems) -> None:
-    seen: list[Any] = []
+    seen: set[str] = set()
     for number, part in enumerate(value):
         key = part
         if type.list_type == "map" and isinstance(part, dict):
             key = {name: part[name] for name in type.keys if name in part}
-        if key in seen:
+        spelled = fieldsets.spell(key)
+        if spelled in seen:
             found.duplicate(f"{path}[{number}]", key)
-        seen.append(key)
+        seen.add(spelled)
 
 
 def _string(type: Type, value: str, path: str, found: Problems) -> None:
@@ -150,7 +161,7 @@ def _string(type: Type, value: str, path: str, found: Problems) -> None:
     checker = _FORMATS.get(type.format)
     if checker and not _good(checker, value):
         detail = f'{path} in body must be of type {type.format}: "{value}"'
-        found.invalid(path, value, detail)
+        found.of_type(path, value, detail)
 
 
 def _number(type: Type, value: float, path: str, found: Problems) -> None:
@@ -159,7 +170,7 @@ def _number(type: Type, value: float, path: str, found: Problems) -> None:
     if type.format == "int32" and not -(2**31) <= value < 2**31:
         detail = f"Checked value must be of type integer with format int32 in {path}"
         found.invalid(_NOWHERE, "", detail)
-    if (factor := rules.get("multipleOf")) is not None and (value / factor) % 1:
+    if (factor := rules.get("multipleOf")) and not _is_multiple(value, factor):
         found.invalid(path, value, f"{path} in body should be a multiple of {factor}")
     if most is not None:
         if rules.get("exclusiveMaximum") and value >= most:
@@ -172,6 +183,14 @@ def _number(type: Type, value: float, path: str, found: Problems) -> None:
         elif value < least:
             detail = f"{path} in body should be greater than or equal to {least}"
             found.invalid(path, value, detail)
+
+
+def _is_multiple(value: float, factor: float) -> bool:
+    """0.3 is a multiple of 0.1, as it is for Go's validator; what is too large is none."""
+    if abs(value) >= _MOST_EXACT * abs(factor):
+        return False
+    times = value / factor
+    return abs(times - round(times)) <= 1e-9 * max(abs(times), 1)
 
 
 # --- alternatives --------------------------------------------------------------------------------
@@ -210,11 +229,20 @@ def _try(type: Type, value: Any, path: str) -> Problems:
 # --- formats -------------------------------------------------------------------------------------
 
 
+_ENDS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
+"""An escape, a class of characters, or the end: what of them is the end is said otherwise."""
+_END = {"$": r"\Z", r"\z": r"\Z"}
+_NAMED_CLASS = re.compile(r"\[:\^?[a-z]+:\]")
+
+
 @lru_cache(maxsize=1024)
 def _pattern(text: str) -> re.Pattern[str]:
-    """A pattern of Go's regexp; what Python cannot read refuses nothing."""
+    """A pattern of Go's regexp; what Python cannot read, as [[:alpha:]], refuses nothing."""
+    ours = _ENDS.sub(lambda part: _END.get(part[0], part[0]), text)
     try:
-        return re.compile(text.replace(r"\z", r"\Z").replace("$", r"(?!\n)$"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of [[a]
+            return re.compile("" if _NAMED_CLASS.search(text) else ours, re.ASCII)
     except re.error:
         return re.compile("")
 
@@ -226,15 +254,28 @@ def _good(checker: Callable[[str], Any], value: str) -> bool:
         return False
 
 
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_UUID = re.compile(r"(?i)[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}")
+
+
 def _date_time(value: str) -> bool:
-    return "T" in value and datetime.fromisoformat(value).tzinfo is not None
+    value = value.upper()
+    return RFC_3339.fullmatch(value) is not None and bool(datetime.fromisoformat(value))
+
+
+def _date(value: str) -> bool:
+    return _DATE.fullmatch(value) is not None and bool(date.fromisoformat(value))
+
+
+def _cidr(value: str) -> bool:
+    return "/" in value and bool(ipaddress.ip_network(value, strict=False))
 
 
 _FORMATS: dict[str, Callable[[str], Any]] = {
     "date-time": _date_time,
-    "date": date.fromisoformat,
+    "date": _date,
     "ipv4": ipaddress.IPv4Address,
-    "ipv6": ipaddress.IPv6Address,
-    "cidr": lambda value: ipaddress.ip_network(value, strict=False),
-    "uuid": uuid.UUID,
+    "ipv6": lambda value: "%" not in value and ipaddress.IPv6Address(value),
+    "cidr": _cidr,
+    "uuid": lambda value: _UUID.fullmatch(value) is not None,
 }

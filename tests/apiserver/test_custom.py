@@ -35,6 +35,88 @@ def test_held_to_its_schema_as_by_a_real_server(case: Object) -> None:
         assert answer.warnings == case["warnings"]
 
 
+RULES: Object = {
+    "int": {"type": "integer"}, "small": {"type": "integer", "format": "int32"},
+    "tenth": {"type": "number", "multipleOf": 0.1}, "zeroth": {"type": "number", "multipleOf": 0},
+    "over": {"type": "integer", "minimum": 1, "exclusiveMinimum": True},
+    "under": {"type": "integer", "maximum": 9, "exclusiveMaximum": True},
+    "set": {"type": "array", "items": {"type": "number"}, "x-kubernetes-list-type": "set"},
+    "word": {"type": "string", "pattern": "^[[:alnum:]]+$"},
+    "end": {"type": "string", "pattern": r"^[$a]\$?b$"},
+    "digit": {"type": "string", "pattern": r"^\d$"},
+    "bare": {"type": "string", "pattern": "[[a]"}, "wrong": {"type": "string", "pattern": "("},
+    "chosen": {"enum": [1, True, None, "x"], "x-kubernetes-preserve-unknown-fields": True},
+    "few": {"type": "object", "minProperties": 1, "maxProperties": 2,
+            "additionalProperties": {"type": "integer"}},
+    **{name: {"type": "string", "format": name}
+       for name in ("date-time", "date", "ipv4", "ipv6", "cidr", "uuid")},
+}  # fmt: skip
+TYPE = custom.type_of({"type": "object", "properties": RULES})
+UUID = "00000000-0000-0000-0000-00000000000a"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("int", 1.0), ("int", 2**63 - 1), ("int", -(2**63)), ("small", 2**31 - 1), ("tenth", 0.7),
+        ("tenth", 3), ("zeroth", 1), ("over", 2), ("under", 8), ("set", [1, 1.0, 1.5]),
+        ("word", "abc"), ("end", "ab"), ("end", "$b"), ("end", "a$b"), ("digit", "1"),
+        ("bare", "["), ("wrong", ")"), ("chosen", True), ("chosen", 1.0), ("few", {"a": 1, "b": 2}),
+        ("date-time", "2026-01-01t00:00:00z"), ("date-time", "2026-01-01T00:00:00.5+01:00"),
+        ("date", "2026-01-01"), ("ipv4", "192.0.2.1"), ("ipv6", "2001:db8::1"),
+        ("cidr", "192.0.2.1/24"), ("uuid", UUID), ("uuid", UUID.replace("-", "").upper()),
+    ],
+)  # fmt: skip
+def test_values_that_are_good(name: str, value: object) -> None:
+    assert custom.check_schema(TYPE, {name: value}) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("int", 2**63, 'Invalid value: "number": int in body must be of type integer: "number"'),
+        ("int", 10**400, 'Invalid value: "number": int in body must be of type integer: "number"'),
+        ("int", 1e30, 'Invalid value: "number": int in body must be of type integer: "number"'),
+        ("small", 2**31, 'Invalid value: "": Checked value must be of type integer with format'
+         " int32 in small"),
+        ("tenth", 0.35, "Invalid value: 0.35: tenth in body should be a multiple of 0.1"),
+        ("tenth", 1e30, "Invalid value: 1e+30: tenth in body should be a multiple of 0.1"),
+        ("over", 1, "Invalid value: 1: over in body should be greater than 1"),
+        ("under", 9, "Invalid value: 9: under in body should be less than 9"),
+        ("set", [1.5, 1, 1.5], "Duplicate value: 1.5"),
+        ("end", "b", r"""Invalid value: "b": end in body should match '^[$a]\$?b$'"""),
+        ("end", "ab\n", r"""Invalid value: "ab\n": end in body should match '^[$a]\$?b$'"""),
+        ("digit", "٣", r"""Invalid value: "٣": digit in body should match '^\d$'"""),
+        ("chosen", "y",
+         'Unsupported value: "y": supported values: "1", "true", "null", "x"'),
+        ("few", {}, "Invalid value: 0: few in body should have at least 1 properties"),
+        ("few", {"a": 1, "b": 1, "c": 1}, "Too many: 3: must have at most 2 items"),
+    ],
+)  # fmt: skip
+def test_values_that_are_not(name: str, value: object, message: str) -> None:
+    assert custom.check_schema(TYPE, {name: value})[0].message == message
+
+
+@pytest.mark.parametrize(
+    ("format", "value"),
+    [
+        ("date-time", "2026-13-31T00:00:00Z"), ("date-time", "20260101T000000Z"),
+        ("date-time", "2026-01-01T00:00Z"), ("date-time", "2026-01-01 00:00:00Z"),
+        ("date", "20260101"), ("date", "2026-W01-1"), ("date", "2026-02-30"), ("ipv4", "::1"),
+        ("ipv6", "fe80::1%e"), ("ipv6", "192.0.2.1"), ("cidr", "192.0.2.1"), ("cidr", "x/8"),
+        ("uuid", f"{{{UUID}}}"), ("uuid", UUID[:-1]),
+    ],
+)  # fmt: skip
+def test_what_is_not_of_its_format(format: str, value: str) -> None:
+    (cause,) = custom.check_schema(TYPE, {format: value})
+    words = f'Invalid value: "{value}": {format} in body must be of type {format}: "{value}"'
+    assert (cause.reason, cause.message) == ("FieldValueTypeInvalid", words)
+
+
+def test_a_large_set_takes_no_long() -> None:
+    assert custom.check_schema(TYPE, {"set": list(range(100_000))}) == []
+
+
 def test_accepted_and_served_and_gone() -> None:
     registry, gadgets = kinds.BUILTIN(), crd(shortNames=["gg"])
     before = registry.version
@@ -123,6 +205,9 @@ def test_metadata_is_decoded_as_in_every_kind() -> None:
         (".a.b", [1]), (".a['b']", [1]), (".x", []), (".list[0].k", ["p"]), (".list[-1].k", ["q"]),
         (".list[5]", []), (".list[*].k", ["p", "q"]), ('.list[?(@.k=="q")].v', [2]),
         (".list[?(@.v>1)].k", ["q"]), (".list[?(@.v)].k", ["p", "q"]), ("{.a.b}", [1]),
+        (".list[?(@.v>=2)].k", ["q"]), (".list[?(@.v<=1)].k", ["p"]), (".list[?(@.v<2)].k", ["p"]),
+        ('.list[?(@.k!="q")].v', [1]), (".list[?(@.k>1)].v", []), (".list[?(@.x)].v", []),
+        ("[*].b", [1]), (".a.b[*]", []), (".a.b.*", []), (".list[-3]", []), (".list[2]", []),
         (r".dotted['x\.y/z']", ["d"]), (r".dotted.x\.y/z", ["d"]), (".a[0]", []), (".a.*", [1]),
     ],
 )  # fmt: skip
@@ -133,7 +218,49 @@ def test_json_paths(path: str, found: list[object]) -> None:
     assert jsonpath.find(path, obj) == found
 
 
-@pytest.mark.parametrize("path", [".a[", "a..b", ".list[?(x)]"])
+@pytest.mark.parametrize("path", [".a[", "a..b", ".list[?(x)]", f"[?(@{'.a' * 200}"])
 def test_what_is_no_json_path(path: str) -> None:
     with pytest.raises(jsonpath.PathError, match="is not understood at"):
         jsonpath.find(path, {})
+
+
+def refused(rules: Object, columns: list[Object] | None = None, several: bool = False) -> str:
+    """What is said of a CRD with this schema and these columns."""
+    whole = crd()
+    (version,) = whole["spec"]["versions"]
+    version["schema"]["openAPIV3Schema"] |= rules
+    version["additionalPrinterColumns"] = columns or []
+    if several:
+        whole["spec"]["versions"].append(version | {"name": "v2", "storage": False})
+    return truthful.ask(kinds.BUILTIN(), whole).message or ""
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ({"$ref": "#/x"}, "$ref: Forbidden: $ref is not supported"),
+        ({"properties": {"a": {"type": "object", "$ref": "x"}}}, "properties[a].$ref: Forbidden: "),
+        ({"allOf": [{"$ref": "#/x"}]}, "allOf[0].$ref: Forbidden: "),
+        ({"not": {"$ref": "#/x"}}, "not.$ref: Forbidden: "),
+        ({"properties": {"a": {"type": "array", "items": {"type": "string", "$ref": "x"}}}},
+         "properties[a].items.$ref: Forbidden: "),
+        ({"properties": {"a": {"type": "array", "items": [{"type": "string"}]}}},
+         "properties[a].items: Forbidden: items must be a schema object and not an array"),
+        ({"properties": {"a": {"type": "array"}}},
+         "properties[a].items: Required value: must be specified"),
+        ({"properties": {"a": {}}},
+         "properties[a].type: Required value: must not be empty for specified object fields"),
+        ({"additionalProperties": {"type": "x"}}, "additionalProperties.type: Unsupported value: "),
+    ],
+)  # fmt: skip
+def test_schemas_that_are_refused(rules: Object, message: str) -> None:
+    assert f"spec.validation.openAPIV3Schema.{message}" in refused(rules)
+
+
+@pytest.mark.parametrize("path", ["spec", "{.spec}", ".a..b", ".a["])
+def test_columns_that_are_refused(path: str) -> None:
+    column = {"name": "A", "type": "integer", "jsonPath": path}
+    words = f'Invalid value: "{path}": must be a simple json path starting with .'
+    assert f"spec.additionalPrinterColumns[0].JSONPath: {words}" in refused({}, [column])
+    place = "spec.versions[1].additionalPrinterColumns[0].JSONPath"
+    assert f"{place}: {words}" in refused({}, [column], several=True)

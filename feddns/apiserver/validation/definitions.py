@@ -91,7 +91,8 @@ def _version(version: Object, here: str, several: bool, found: Problems) -> None
         place = f"{here}.schema" if several else "spec.validation"
         _schema(whole, f"{place}.openAPIV3Schema", found)
     for number, column in enumerate(version.get("additionalPrinterColumns", ())):
-        _column(column, f"{here}.additionalPrinterColumns[{number}]", found)
+        place = here if several else "spec"
+        _column(column, f"{place}.additionalPrinterColumns[{number}]", found)
 
 
 def _column(column: Object, here: str, found: Problems) -> None:
@@ -101,14 +102,20 @@ def _column(column: Object, here: str, found: Problems) -> None:
         found.required(f"{here}.type", f"must be one of {','.join(_COLUMNS)}")
     elif column["type"] not in _COLUMNS:
         found.invalid(f"{here}.type", column["type"], f"must be one of {','.join(_COLUMNS)}")
-    if not column["jsonPath"]:
-        found.required(f"{here}.jsonPath")
-    else:
-        try:
-            jsonpath.parse(column["jsonPath"])
-        except jsonpath.PathError:
-            detail = "must be a simple json path starting with ."
-            found.invalid(f"{here}.jsonPath", column["jsonPath"], detail)
+    path = column["jsonPath"]
+    if not path:
+        found.required(f"{here}.JSONPath")
+    elif not path.startswith(".") or not _is_read(path):
+        detail = "must be a simple json path starting with ."
+        found.invalid(f"{here}.JSONPath", path, detail)
+
+
+def _is_read(path: str) -> bool:
+    try:
+        jsonpath.parse(path)
+    except jsonpath.PathError:
+        return False
+    return True
 
 
 def _schema(whole: Object, here: str, found: Problems) -> None:
@@ -117,6 +124,9 @@ def _schema(whole: Object, here: str, found: Problems) -> None:
         return
     if not whole.get("type"):
         found.required(f"{here}.type", "must not be empty at the root")
+    for place, part in _within(whole, here):
+        if "$ref" in part:
+            found.forbidden(f"{place}.$ref", "$ref is not supported")
     _parts(whole, here, found)
 
 
@@ -133,6 +143,8 @@ def _parts(schema: Object, here: str, found: Problems) -> None:
     items = schema.get("items")
     if isinstance(items, dict):
         _typed(items, f"{here}.items", "for specified array items", found)
+    elif isinstance(items, list):
+        found.forbidden(f"{here}.items", "items must be a schema object and not an array")
     elif schema.get("type") == "array":
         found.required(f"{here}.items", "must be specified")
 
@@ -180,19 +192,24 @@ def warnings(obj: Object) -> list[str]:
     for number, version in enumerate(obj["spec"]["versions"] or ()):
         whole = version.get("schema", {}).get("openAPIV3Schema", {})
         here = f"spec.versions[{number}].schema.openAPIV3Schema"
-        for place in _ruled(whole, here):
-            told.append(f"{place}.x-kubernetes-validations: rules in CEL are kept, not evaluated")
+        for place, part in _within(whole, here):
+            if part.get("x-kubernetes-validations"):
+                place = f"{place}.x-kubernetes-validations"
+                told.append(f"{place}: rules in CEL are kept, not evaluated")
     if obj["spec"].get("conversion", {}).get("strategy") == "Webhook":
         told.append("spec.conversion.strategy: no webhook is called; versions differ by name only")
     return told
 
 
-def _ruled(schema: Any, here: str) -> Iterator[str]:
+def _within(schema: Any, here: str) -> Iterator[tuple[str, Object]]:
+    """The schema and every schema in it, with their places."""
     if not isinstance(schema, dict):
         return
-    if schema.get("x-kubernetes-validations"):
-        yield here
+    yield here, schema
     for name, part in schema.get("properties", {}).items():
-        yield from _ruled(part, f"{here}.properties[{name}]")
-    yield from _ruled(schema.get("items"), f"{here}.items")
-    yield from _ruled(schema.get("additionalProperties"), f"{here}.additionalProperties")
+        yield from _within(part, f"{here}.properties[{name}]")
+    for field in ("allOf", "anyOf", "oneOf"):
+        for number, part in enumerate(schema.get(field, ())):
+            yield from _within(part, f"{here}.{field}[{number}]")
+    for field in ("items", "additionalProperties", "not"):
+        yield from _within(schema.get(field), f"{here}.{field}")
