@@ -185,6 +185,30 @@ def test_a_namespace_goes_with_what_is_in_it(api: InProcess) -> None:
         api.create(f"{SPACES}/t/configmaps", {"metadata": {"name": "c"}})
 
 
+def test_a_namespace_that_is_held_itself_waits(api: InProcess) -> None:
+    api.create(SPACES, {"metadata": {"name": "t", "finalizers": ["ex.org/f"]}})
+    api.create(f"{SPACES}/t/configmaps", {"metadata": {"name": "a", "finalizers": ["ex.org/g"]}})
+    api.delete(f"{SPACES}/t")
+    assert held(api) == {"NamespaceContentRemaining", "NamespaceFinalizersRemaining"}
+    api.clock += 60
+    api.merge(f"{SPACES}/t/configmaps/a", {"metadata": {"finalizers": None}})
+    left = api.get(f"{SPACES}/t")
+    assert (left["spec"], left["metadata"]["finalizers"], held(api)) == ({}, ["ex.org/f"], set())
+    times = {one["type"]: one["lastTransitionTime"] for one in left["status"]["conditions"]}
+    assert times["NamespaceContentRemaining"] == "2026-01-01T00:01:00Z"
+    assert times["NamespaceDeletionContentFailure"] == "2026-01-01T00:00:00Z"
+    revision = api.store.revision
+    assert not api.api.settle()
+    assert api.store.revision == revision
+    api.merge(f"{SPACES}/t", {"metadata": {"finalizers": None}})
+    assert "t" not in api.names(SPACES)
+
+
+def held(api: InProcess) -> set[str]:
+    conditions = api.get(f"{SPACES}/t")["status"]["conditions"]
+    return {one["type"] for one in conditions if one["status"] == "True"}
+
+
 def test_without_tending_others_finalize() -> None:
     api = InProcess(tends=False)
     api.create(SPACES, {"metadata": {"name": "t"}})

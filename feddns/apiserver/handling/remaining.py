@@ -4,8 +4,8 @@
     NamespaceDeletionDiscoveryFailure             False: all kinds are known
     NamespaceDeletionGroupVersionParsingFailure   False
     NamespaceDeletionContentFailure               False: all was deleted, or marked
-    NamespaceContentRemaining                     True: how many of which kind are left
-    NamespaceFinalizersRemaining                  True: which finalizers hold them
+    NamespaceContentRemaining                     True: how many of which kind are left; False
+    NamespaceFinalizersRemaining                  True: which finalizers hold them; False
 
 Pure.  Called by `tending`.
 """
@@ -27,6 +27,10 @@ _NO_FAILURES = (
     ("NamespaceDeletionContentFailure", "ContentDeleted",
      "All content successfully deleted, may be waiting on finalization"),
 )  # fmt: skip
+_NOTHING_LEFT = (
+    ("False", "ContentRemoved", "All content successfully removed"),
+    ("False", "ContentHasNoFinalizers", "All content-preserving finalizers finished"),
+)
 
 
 def conditions(left: list[tuple[Kind, Object]], before: list[Object], now: str) -> list[Object]:
@@ -36,16 +40,20 @@ def conditions(left: list[tuple[Kind, Object]], before: list[Object], now: str) 
         finalizer for _, obj in left for finalizer in obj["metadata"].get("finalizers") or ()
     )
     told = [(name, "False", reason, message) for name, reason, message in _NO_FAILURES]
-    told.append((
-        "NamespaceContentRemaining", "True", "SomeResourcesRemain",
-        f"Some resources are remaining: {_counted(of_kinds, 'has ')}",
-    ))  # fmt: skip
+    content, finalizers = _NOTHING_LEFT
+    if of_kinds:
+        content = (
+            "True", "SomeResourcesRemain",
+            f"Some resources are remaining: {_counted(of_kinds, 'has ')}",
+        )  # fmt: skip
     if of_finalizers:
-        told.append((
-            "NamespaceFinalizersRemaining", "True", "SomeFinalizersRemain",
+        finalizers = (
+            "True", "SomeFinalizersRemain",
             "Some content in the namespace has finalizers remaining: "
             f"{_counted(of_finalizers, 'in ')}",
-        ))  # fmt: skip
+        )  # fmt: skip
+    told.append(("NamespaceContentRemaining", *content))
+    told.append(("NamespaceFinalizersRemaining", *finalizers))
     was = {one["type"]: one for one in before}
     return [_condition(*one, was.get(one[0]), now) for one in told]
 

@@ -154,19 +154,17 @@ class Tending:
         found, own = store.get(_NAMESPACES, namespace), self._kind(_NAMESPACES)
         if found is None or own is None:
             return
-        obj = load(own, own, found)
-        status = obj.get("status") or {}
-        before = status.get("conditions") or []
-        if left:
+        old, obj = load(own, own, found), load(own, own, found)
+        if not left:
+            spec = obj.get("spec") or {}
+            kept = [one for one in spec.get("finalizers") or () if one != "kubernetes"]
+            obj["spec"] = {**spec, "finalizers": kept} if kept else {}
+        if not lifecycle.may_go(own, obj):
+            status = obj.get("status") or {}
+            before = status.get("conditions") or []
             told = remaining.conditions(left, before, self._context.timestamp())
             obj["status"] = {**status, "conditions": told}
-            if told != before:
-                self._keep((_NAMESPACES, namespace), own, found, obj)
-            return
-        spec = obj.get("spec") or {}
-        kept = [one for one in spec.get("finalizers") or () if one != "kubernetes"]
-        obj["spec"] = {**spec, "finalizers": kept} if kept else {}
-        if kept != spec.get("finalizers"):
+        if obj != old:  # what is kept is looked at again: a write that changes nothing never ends
             self._keep((_NAMESPACES, namespace), own, found, obj)
 
     def _collect(self, place: Place, kind: Kind, entry: Entry, obj: dict[str, Any]) -> None:
@@ -183,7 +181,7 @@ class Tending:
         if entry is None or kind is None:
             return False
         obj = load(kind, kind, entry)
-        if set(entry.owners) - {owner} & set(self._places) - {owner}:
+        if any(uid in self._places for uid in entry.owners if uid != owner):
             self._disown(place, {owner})
             return False
         gone, _ = deleting.remove(self._context, kind, entry, Wanted(policy))
