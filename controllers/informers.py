@@ -5,7 +5,8 @@
     await following.run()
 
 `heard(resource, events)` is told of every change, and with no events when a resource has been read
-whole the first time.  Trouble is a log line, once.  I/O.  Called by `members` and `runtime`.
+whole: the first time, and after each `list_again`.  Trouble is a log line, once.  I/O.  Called by
+`members` and `runtime`.
 """
 
 from __future__ import annotations
@@ -57,7 +58,11 @@ class Following:
                 group.create_task(follower.run())
 
     def list_again(self) -> None:
-        """Read everything anew: the API may have lost or got what no watch tells."""
+        """Read everything anew: the API may have lost or got what no watch tells.
+
+        Nothing is whole until it has been: what is known is of another time.
+        """
+        self._whole.clear()
         for follower in self._followers.values():
             follower.list_again()
 
@@ -69,7 +74,7 @@ class Following:
 
     @property
     def whole(self) -> frozenset[Resource]:
-        """What has been read completely."""
+        """What has been read completely, and is not to be read anew."""
         return frozenset(self._whole)
 
     @property
@@ -97,7 +102,7 @@ class Following:
         self._notes.tell(one)
         if events:
             self._heard(resource, events)
-        if one.is_complete and resource not in self._whole:
+        if one.is_listed and resource not in self._whole:
             self._whole.add(resource)
             self._heard(resource, [])
 

@@ -76,7 +76,6 @@ class Follower(Generic[T]):
     def list_again(self) -> None:
         """Read everything anew, soon."""
         self.informer.list_again(asyncio.get_running_loop().time())
-        self.informer.cut = self._connection.is_asking
         self._connection.close("everything is listed again")
         self._wakened.set()
 
@@ -100,6 +99,9 @@ class Follower(Generic[T]):
             self._looked()
 
     def _accept(self) -> None:
+        if self.informer.cut:  # while it was being connected
+            self._connection.close()
+            return
         self.informer.accepted(asyncio.get_running_loop().time())
         self._looked()
 

@@ -1,7 +1,7 @@
 """One resource of an API, listed and then watched: what to ask next, and the events in the answers.
 
     state           asked                                  leads to
-    to list         pages of 2,000, by continue token        watching, after the last page
+    to list         pages of 5,000, by continue token        watching, after the last page
     to list again   a watch that begins with everything    watching, at the bookmark that ends it
                     (where the server has it); else pages
     watching        a watch from the last version, with    itself, when the watch ends by its time
@@ -198,6 +198,11 @@ class Informer(Generic[T]):
         self._told_general = False
 
     @property
+    def is_listed(self) -> bool:
+        """What is known is all that there was at `version`, and is not to be listed again."""
+        return bool(self.version)
+
+    @property
     def is_followed(self) -> bool:
         return self.phase == WATCHING
 
@@ -242,6 +247,8 @@ class Informer(Generic[T]):
         """What is known may be of a world that is no more; the caller cuts what is under way."""
         self.version = self._continue = ""
         self.due = now
+        self.cut = True
+        self._enter(LISTING, now)
 
     def is_silent(self, now: float) -> bool:
         """Whether what was asked for has been without a byte for too long."""
