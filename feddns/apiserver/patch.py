@@ -11,6 +11,7 @@
     test of no field         a test of null
     index -1, -2, …          from the end
     more than 10,000         413
+    copies of over 3 MiB     422, as a patch of a few lines could fill the memory with them
     what fails, whatever     422, which does not say what
 
 Pure.  Called by `handling`.  The object and the patch stay as they are.
@@ -36,7 +37,9 @@ STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 
 _MOST_OPERATIONS = 10_000
-_INDEX = re.compile(r"[+-]?\d+")
+_MOST_COPIED = 3 * 1024 * 1024
+"""Bytes, as kube-apiserver has it."""
+_INDEX = re.compile(r"[+-]?[0-9]{1,18}")
 _MAP = "map[string]interface {}"
 
 
@@ -96,9 +99,14 @@ def json_patch(obj: dict[str, Any], ops: list[dict[str, Any]]) -> dict[str, Any]
             413, "RequestEntityTooLarge", f"Request entity too large: {text}, got {len(ops)}"
         )
     made: Any = copy.deepcopy(obj)
+    copied = 0
     try:
         for operation in ops:
-            made = jsonpatch.apply_patch(made, [_strict(made, operation or {})], in_place=True)
+            done = _strict(made, operation or {})
+            copied += _size_of_copy(made, done)
+            if copied > _MOST_COPIED:
+                raise _Impossible
+            made = jsonpatch.apply_patch(made, [done], in_place=True)
     except (
         _Impossible, jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError,
     ) as error:  # fmt: skip
@@ -107,6 +115,12 @@ def json_patch(obj: dict[str, Any], ops: list[dict[str, Any]]) -> dict[str, Any]
     if not isinstance(made, dict):
         raise _no_object(made)
     return made
+
+
+def _size_of_copy(document: Any, operation: dict[str, Any]) -> int:
+    if operation["op"] != "copy":
+        return 0
+    return len(msgspec.json.encode(jsonpointer.resolve_pointer(document, operation["from"])))
 
 
 def _no_object(made: Any) -> RequestRefused:

@@ -56,6 +56,11 @@ def test_operations(operation: dict[str, Any], made: Any) -> None:
         {"op": "test", "path": "/no", "value": 1},
         {"op": "move", "from": "/no", "path": "/a"},
         {"op": "copy", "path": "/a"},
+        {"op": "add", "path": "/list/٠", "value": 1},
+        {"op": "add", "path": f"/list/{'9' * 5000}", "value": 1},
+        {"op": "add", "path": "/list/3", "value": 1},
+        {"op": "add", "path": "/list/-4", "value": 1},
+        {"op": "remove", "path": "/list/-"},
         {"op": "frobnicate", "path": "/list"},
         {"path": "/list"},
         {},
@@ -89,6 +94,14 @@ def test_any_operations_are_done_or_refused(operations: list[dict[str, Any]]) ->
         made = {} if refused.code == 422 else None
     assert isinstance(made, dict)
     assert document == {"a": [{"a": 1}, [2]], "x": "x", "": {"0": None}}
+
+
+def test_copies_of_copies_end() -> None:
+    copies = [{"op": "copy", "from": "/a", "path": f"/a/{number}"} for number in range(64)]
+    with pytest.raises(RequestRefused) as refused:
+        patch.json_patch({"a": {"x": "y" * 1024}}, copies)
+    assert refused.value.code == 422
+    assert len(patch.json_patch({"a": {"x": "y" * 1024}}, copies[:11])["a"]) == 12
 
 
 def test_something_else_than_an_object() -> None:
