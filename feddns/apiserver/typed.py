@@ -79,11 +79,10 @@ def element_of(type: Type, item: Any) -> str:
         raise Mismatch(f"associative list with keys may not have {what}")
     element = type.element or ANY
     values = [item[name] if name in item else child(element, name).default for name in type.keys]
-    for value in values:
-        if isinstance(value, dict | list):
-            raise Mismatch("associative list with keys has an element whose key is no scalar")
-        if value is not msgspec.UNSET:
-            return fieldsets.item_key(type.keys, *values)
+    if any(isinstance(value, dict | list) for value in values):
+        raise Mismatch("associative list with keys has an element whose key is no scalar")
+    if any(value is not msgspec.UNSET for value in values):
+        return fieldsets.item_key(type.keys, *values)
     names = " ".join(f'"{name}"' for name in type.keys)
     raise Mismatch(
         f"associative list with keys has an element that omits all key fields [{names}] "

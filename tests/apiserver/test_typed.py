@@ -145,3 +145,18 @@ def test_fields_that_hold_something_are_in_the_set_with_it() -> None:
         "f:pair": {".": {}, "f:name": {}}, "f:map": {".": {}, "f:a": {}},
         "f:keyed": {".": {}, A: {"f:value": {}}},
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        ({"a": {}, "b": 1}, "whose key is no scalar"),
+        ({"a": 1, "b": [1]}, "whose key is no scalar"),
+        ({"c": 1}, r'omits all key fields \["a" "b"\]'), (None, "may not have a null element"),
+        ([], "may not have non-map elements"),
+    ],
+)  # fmt: skip
+def test_items_without_good_keys(item: Any, message: str) -> None:
+    keyed = Type("list", element=Type("map", element=typed.ANY), list_type="map", keys=("a", "b"))
+    with pytest.raises(typed.Mismatch, match=message):
+        typed.element_of(keyed, item)
