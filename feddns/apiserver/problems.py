@@ -256,9 +256,13 @@ def port_or_name(value: int | str) -> list[str]:
 
 def ip(value: str) -> list[str]:
     try:
-        ipaddress.ip_address(value)
+        address = ipaddress.ip_address(value)
     except ValueError:
         return [IP]
+    if "%" in value:  # of a zone of this machine
+        return [IP]
+    if address.version == 6 and address.ipv4_mapped:
+        return ["must not be an IPv4-mapped IPv6 address"]
     return []
 
 
@@ -273,9 +277,17 @@ def endpoint_ip(value: str, *, loopback: bool = False) -> list[str]:
         return ["may not be in the loopback range (127.0.0.0/8, ::1/128)"]
     if address.is_link_local:
         return ["may not be in the link-local range (169.254.0.0/16, fe80::/10)"]
-    if address.is_multicast and str(address).startswith(("224.0.0.", "ff02::")):
+    if _is_local_multicast(address):
         return ["may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"]
     return []
+
+
+def _is_local_multicast(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Of groups that no router passes on; in IPv6 whatever the flags."""
+    first, second, third = address.packed[:3]
+    if address.version == 4:
+        return (first, second, third) == (224, 0, 0)
+    return first == 0xFF and second & 15 == 2
 
 
 def cidr(value: str) -> list[str]:

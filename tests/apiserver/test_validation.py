@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from feddns.apiserver import kinds, validation
+from feddns.apiserver import kinds, problems, validation
 from feddns.apiserver.refusals import Cause
 from tests.apiserver import truthful
 from tests.apiserver.truthful import Object
@@ -39,6 +39,70 @@ def test_the_same_words_are_told_once() -> None:
     assert refused.message == 'Deployment.apps "web" is invalid: spec.selector: Required value'
     assert refused.details == {"name": "web", "group": "apps", "kind": "Deployment"}
     assert refused.causes == (cause, cause)
+
+
+def deployment(**rolling: object) -> Object:
+    about = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}}
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [CONTAINER]}}
+    spec = {"selector": {"matchLabels": {"a": "b"}}, "template": template}
+    return about | {"spec": {**spec, "strategy": {"rollingUpdate": rolling}}}
+
+
+CONTAINER = {"name": "c", "image": "i"}
+
+
+@pytest.mark.parametrize("share", ["101%", "0101%", "9" * 5000 + "%"])
+def test_more_than_all(share: str) -> None:
+    (told,) = truthful.ask(REGISTRY, deployment(maxUnavailable=share)).causes
+    assert told == ["Invalid", "spec.strategy.rollingUpdate.maxUnavailable"]
+
+
+@pytest.mark.parametrize("share", ["100%", "0100%", "99%", "0%", 101])
+def test_no_more_than_all(share: str | int) -> None:
+    assert truthful.ask(REGISTRY, deployment(maxUnavailable=share)).causes == []
+
+
+def test_a_job_with_a_selector_of_no_known_operator() -> None:
+    about = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j"}}
+    template = {"spec": {"containers": [CONTAINER], "restartPolicy": "Never"}}
+    selector = {"matchExpressions": [{"key": "a", "operator": "x"}]}
+    spec = {"manualSelector": True, "selector": selector, "template": template}
+    answer = truthful.ask(REGISTRY, {**about, "spec": spec})
+    assert ["Invalid", "spec.selector.matchExpressions[0].operator"] in answer.causes
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ([CONTAINER], None, ["Required", "Forbidden"]),
+        ([CONTAINER], [CONTAINER, CONTAINER | {"name": "d"}], ["Forbidden"]),
+        ([CONTAINER], [CONTAINER | {"image": "j"}], []),
+        ([CONTAINER], [CONTAINER | {"args": ["j"]}], ["Forbidden"]),
+    ],
+)
+def test_containers_stay_in_a_pod(old: object, new: object, told: list[str]) -> None:
+    about = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "uid": "uid"}}
+    made = truthful.ask(REGISTRY, {**about, "spec": {"containers": old}}).made
+    changed = {**about, "spec": {**made["spec"], "containers": new}}
+    answer = truthful.ask(REGISTRY, changed, old=made)
+    assert [reason for reason, _ in answer.causes] == told
+
+
+@pytest.mark.parametrize(
+    ("address", "complaint"),
+    [
+        ("192.0.2.1", ""), ("2001:db8::1", ""), ("224.0.1.1", ""), ("ff05::1", ""),
+        ("fe80::1%eth0", "must be a valid IP"), ("2001:db8::1%1", "must be a valid IP"),
+        ("::ffff:192.0.2.1", "must not be an IPv4-mapped"), ("0.0.0.0", "may not be unspecified"),
+        ("127.1.2.3", "may not be in the loopback"), ("::1", "may not be in the loopback"),
+        ("169.254.0.1", "may not be in the link-local r"), ("fe80::1", "may not be in the link"),
+        *((one, "may not be in the link-local multicast")
+          for one in ("224.0.0.9", "ff02::1", "ff02:1::1", "ff12::1")),
+    ],
+)  # fmt: skip
+def test_addresses_of_endpoints(address: str, complaint: str) -> None:
+    told = problems.endpoint_ip(address)
+    assert [text.startswith(complaint) for text in told] == [True] * bool(complaint)
 
 
 def cluster(name: str = "us", **spec: object) -> Object:

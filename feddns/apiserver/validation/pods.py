@@ -39,7 +39,16 @@ _MOST_USER = 2**31 - 1
 
 def pod(obj: Object, old: Object | None, found: Problems) -> None:
     check_spec(obj["spec"], "spec", found)
-    if old and _fixed(obj["spec"]) != _fixed(old["spec"]):
+    if old:
+        _changes(obj["spec"], old["spec"], found)
+
+
+def _changes(spec: Object, old: Object, found: Problems) -> None:
+    for field in ("containers", "initContainers"):
+        if len(spec.get(field) or ()) != len(old.get(field) or ()):
+            found.forbidden(f"spec.{field}", "pod updates may not add or remove containers")
+            return
+    if _fixed(spec) != _fixed(old):
         found.forbidden("spec", _FIXED)
 
 
@@ -51,7 +60,7 @@ def _fixed(spec: Object) -> Object:
         if field in fixed:
             fixed[field] = [
                 {key: value for key, value in container.items() if key != "image"}
-                for container in fixed[field]
+                for container in fixed[field] or ()
             ]
     return fixed
 

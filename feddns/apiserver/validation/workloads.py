@@ -95,8 +95,7 @@ def job(obj: Object, old: Object | None, found: Problems) -> None:
         found.required("spec.template.spec.restartPolicy", detail)
     elif policy not in ("OnFailure", "Never"):
         found.unsupported("spec.template.spec.restartPolicy", policy, ("OnFailure", "Never"))
-    chosen = selectors.of_object(selector)
-    if chosen is None or not selectors.matches(chosen, labels or {}):
+    if selector is None or not _matches(selector, labels or {}, found):
         found.invalid("spec.template.metadata.labels", labels, _UNLABELLED)
     if old:
         _job_changes(spec, old["spec"], found)
@@ -198,7 +197,10 @@ def _nothing(value: int | str) -> bool:
 
 
 def _at_most_all(value: int | str, here: str, found: Problems) -> None:
-    if isinstance(value, str) and re.fullmatch(r"[0-9]+%", value) and int(value[:-1]) > 100:
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9]+%", value):
+        return
+    digits = value[:-1].lstrip("0")
+    if len(digits) > 3 or int(digits or "0") > 100:
         found.invalid(here, value, "must not be greater than 100%")
 
 
