@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from feddns.apiserver import tables
 from feddns.apiserver.tables import cells
@@ -48,6 +49,17 @@ def test_columns_of_o_wide_can_be_left_out() -> None:
     made = tables.table(kind, [service], NOW, columns_wide=False)
     assert made["columnDefinitions"][-1]["name"] == "Age"
     assert made["rows"][0]["cells"][-1] == "<unknown>"
+
+
+def test_what_stands_in_a_cell_of_a_crd() -> None:
+    paths = (("string", ".map"), ("string", ".text"), ("integer", ".map"), ("boolean", ".text"))
+    columns = tuple({"name": "A", "type": kind, "jsonPath": path} for kind, path in paths)
+    kind = truthful.kind_of(REGISTRY, truthful.widget({}))
+    assert kind.custom
+    widgets = replace(kind, custom=replace(kind.custom, columns=columns))
+    one = {"metadata": {"name": "x"}, "map": {"b": "é", "a": [1, "<"]}, "text": "é"}
+    (row,) = tables.table(widgets, [one], NOW)["rows"]
+    assert row["cells"] == ["x", '{"a":[1,"\\u003c"],"b":"é"}', "é", None, None]
 
 
 @pytest.mark.parametrize(

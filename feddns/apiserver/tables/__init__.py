@@ -13,12 +13,11 @@ Pure.  Called by `handling` where a client takes tables.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-from feddns.apiserver import autoscalers, jsonpath
+from feddns.apiserver import autoscalers, fieldsets, jsonpath
 from feddns.apiserver.kinds import CLUSTERS, Kind
 from feddns.apiserver.tables import core, others, workloads
 from feddns.apiserver.tables.cells import Column, Columns, age, name_column
@@ -115,7 +114,7 @@ def _cell(column: Object, obj: Object, now: datetime) -> Any:
         case _ if value is None:
             return None
         case "string":
-            return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+            return value if isinstance(value, str) else fieldsets.spell(value)
         case "date":
             return age(value, now) if isinstance(value, str) else None
         case "boolean":
