@@ -5,7 +5,9 @@
     │   ├── NameRefused        text or bytes that are no domain name      (RFC 1035 §2.3.4, §3.1)
     │   ├── ObjectRefused      a Kubernetes object that cannot be used    (named, with the reason)
     │   ├── DocumentRefused    a file or document that does not parse     (file and line)
-    │   └── SettingRefused     a flag, variable or key with a bad value   (exit status 2)
+    │   ├── SelectorRefused    text that is no selector                   (a real server's words)
+    │   ├── SettingRefused     a flag, variable or key with a bad value   (exit status 2)
+    │   └── RequestRefused     of the embedded API, with its Status       (`apiserver.refusals`)
     ├── Unanswerable       a message that gets an error reply or silence
     │   ├── Ignored            no reply at all: a response, or too short to have an id
     │   └── ErrorReply         an rcode without an answer: FORMERR, NOTIMP, BADVERS
@@ -42,6 +44,10 @@ class DocumentRefused(Refused):
         super().__init__(reason)
         self.reason = reason
         self.line = line
+
+
+class SelectorRefused(Refused):
+    """Text that is no selector; the words are those of a real kube-apiserver."""
 
 
 class SettingRefused(Refused):

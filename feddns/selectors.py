@@ -10,7 +10,7 @@
     a>1, a<1                      it is an integer above, below
     x,y                           both
 
-Pure.  Called by `apiserver` for queries, by the controllers for selectors of objects.
+Pure.  Called by `apiserver`, for queries and for selectors in objects.
 """
 
 from __future__ import annotations
@@ -19,11 +19,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from feddns.errors import Refused
-
-
-class SelectorRefused(Refused):
-    """Text that is no selector; the words are those of a real kube-apiserver."""
+from feddns.errors import SelectorRefused
 
 
 class Requirement(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from feddns import selectors
-from feddns.selectors import SelectorRefused
+from feddns.errors import SelectorRefused
 
 LABELS = {"app": "web", "tier": "front", "n": "5", "empty": ""}
 

@@ -11,7 +11,8 @@ from feddns import selectors
 from feddns.apiserver.handling.call import Call, bad_request
 from feddns.apiserver.kinds import Kind
 from feddns.apiserver.store import Entry
-from feddns.selectors import FieldRequirement, Selector, SelectorRefused
+from feddns.errors import SelectorRefused
+from feddns.selectors import FieldRequirement, Selector
 
 _EVENT = (
     "involvedObject.kind", "involvedObject.namespace", "involvedObject.name", "involvedObject.uid",
@@ -45,21 +46,16 @@ class Filter(NamedTuple):
 
     prefix: str
     """`namespace/`, or nothing."""
-    key: str
-    """Of the one object that is meant, when the fields say so."""
     labels: Selector
     fields: tuple[FieldRequirement, ...]
 
     @property
     def is_open(self) -> bool:
         """Whether everything in the namespace is told."""
-        return not (self.labels or self.fields or self.key)
+        return not (self.labels or self.fields)
 
     def matches(self, entry: Entry) -> bool:
-        key = entry.key
-        if self.prefix and not key.startswith(self.prefix):
-            return False
-        if self.key and key != self.key:
+        if not entry.key.startswith(self.prefix):
             return False
         if self.labels and not selectors.matches(self.labels, entry.labels):
             return False
@@ -78,7 +74,7 @@ def of(call: Call) -> Filter:
         raise bad_request(str(error)) from None
     _check(call.stored, fields)
     namespace = call.target.namespace
-    return Filter(f"{namespace}/" if namespace else "", "", labels, fields)
+    return Filter(f"{namespace}/" if namespace else "", labels, fields)
 
 
 def _check(kind: Kind, fields: tuple[FieldRequirement, ...]) -> None:
