@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import enum
 import ipaddress
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -64,10 +65,15 @@ class Policy(NamedTuple):
 
 
 class Monitoring(NamedTuple):
-    """How members are watched, and spoken to."""
+    """How members are watched, and spoken to.
+
+    `timeout`: how long one answer may take, a third of the period at most.  A look asks three
+    things, so it is over when the next is due; and who is mute is known a third of a period after
+    the last miss began, not a whole one: three misses are one too many after 3⅓ periods.
+    """
 
     period: float = 10.0
-    timeout: float = 5.0
+    timeout: float = 10.0 / 3
     policy: Policy = Policy()
     connections: int = 8
     request_timeout: float = 10.0
@@ -90,6 +96,17 @@ class Health(msgspec.Struct, frozen=True):
     @property
     def is_ready(self) -> bool:
         return self.result is Result.GOOD
+
+    @property
+    def is_doubted(self) -> bool:
+        """Ready, but the last look was a miss."""
+        return self.is_ready and self.misses > 0
+
+
+def next_look(due: float, now: float, period: float) -> float:
+    """When the next look begins, after one that was due then: at a boundary of the period, whatever
+    that one took; what was missed is left out."""
+    return due + period * max(1, math.ceil((now - due) / period))
 
 
 def judge(health: Health, probe: Probe, policy: Policy, now: float) -> Health:

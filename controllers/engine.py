@@ -8,6 +8,7 @@
     a kind was read whole, in the federation   every key of the kind
     or in a member
     a member's health or labels, a new one     every key, behind the others
+    a member is doubted, or not any more       nothing; its shards are probed, or not (`health`)
 
 Nothing is looked at before the Clusters and the federation's objects of its kind have been read
 whole, and nothing while another process leads.  I/O (time).  Called by `runtime`.
@@ -104,11 +105,21 @@ class Engine:
         for resource in self._reconcilers:
             self._look_at_kind(resource)
 
+    def doubted(self) -> None:
+        """Shards of a member are to be probed, or not any more."""
+        if self.health is not None:
+            self.health.follow_all(self._keys(SERVICE))
+
     def _look_at_kind(self, resource: Resource) -> None:
-        if resource in self._reconcilers and self._is_known(resource) and self.is_leading:
-            for key in self._world.keys(resource):
-                if key.namespace != self._world.system_namespace:
-                    self.pump.add(key, bulk=True)
+        for key in self._keys(resource):
+            self.pump.add(key, bulk=True)
+
+    def _keys(self, resource: Resource) -> list[Key]:
+        """All of a kind that may be looked at now."""
+        if not (resource in self._reconcilers and self._is_known(resource) and self.is_leading):
+            return []
+        own = self._world.system_namespace
+        return [key for key in self._world.keys(resource) if key.namespace != own]
 
     def _is_known(self, resource: Resource) -> bool:
         return self._world.listed >= {resource, CLUSTER}

@@ -5,13 +5,15 @@
     its address, or its Secret, changes      all three anew; what is thought of its health stays
     its labels change                        every key is looked at
     a Cluster disappears                     given up; its copies stay where they are
+    a look at it is a miss, or good again    its shards are probed, or not any more (`health`)
     it is not ready any more                 nothing is written there; what was read counts on
     it is ready again, or is found to be     everything in it is read anew, every key looked at
     another (the uid of kube-system)
 
 Credentials: the Secret that `spec.secretRef` names, in the system namespace of the host cluster:
 `kubeconfig`, or `token` and `ca.crt`.  The address is the Cluster's.  Members are probed side by
-side, each with its own time-out; the status is written when it says something new.
+side, each at the boundaries of its own period (`clusters.Monitoring`); the status is written when
+it says something new, which holds up no probe.
 
 I/O.  Called by `runtime`.
 """
@@ -19,7 +21,6 @@ I/O.  Called by `runtime`.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import random
 import time
@@ -51,10 +52,12 @@ _TRY_AGAIN = 5.0
 
 
 class Hooks(NamedTuple):
-    """Who is told: `changed` of objects in a member, `look_at_all` when every key may matter."""
+    """Who is told: `changed` of objects in a member, `look_at_all` when every key may matter,
+    `doubted` when a member that is ready is doubted, or not any more."""
 
     changed: Callable[[str, Resource, list[Changed]], None]
     look_at_all: Callable[[], None]
+    doubted: Callable[[], None]
     is_leading: Callable[[], bool]
 
 
@@ -123,14 +126,15 @@ class Members:
             member = self.members[name] = Connected(name)
             restored = clusters.restore(cluster.get("status") or {})
             member.health, member.places, member.version = restored
-        self._show(member, cluster)
         way = ways.find(cluster, self.secrets, self._world.system_namespace)
         if is_new or way != member.way:
             member.way = way
-            self._disconnect(member)
             self._connect(member)
+        self._show(member, cluster)
 
     def _connect(self, member: Connected) -> None:
+        """Anew: nothing has been read."""
+        self._disconnect(member)
         member.task = asyncio.get_running_loop().create_task(self._run(member))
         self._tasks.add(member.task)
         member.task.add_done_callback(self._ended)
@@ -145,8 +149,8 @@ class Members:
     def _begin_again(self, task: asyncio.Task[None]) -> None:
         for member in self.members.values():
             if member.task is task:
-                self._disconnect(member)
                 self._connect(member)
+                self._show(member)
 
     def _forget(self, name: str) -> None:
         member = self.members.pop(name, None)
@@ -164,7 +168,8 @@ class Members:
         seen = Member(
             name=member.name,
             labels=(cluster.get("metadata") or {}).get("labels") or {},
-            ready=health.is_ready and following is not None,
+            ready=health.is_ready,
+            doubted=health.is_doubted,
             since=0.0 if health.is_ready else health.ready_since,
             whole=frozenset(one.plural for one in following.whole) if following else frozenset(),
             zones=member.places.zones,
@@ -175,6 +180,8 @@ class Members:
         self._world.put_member(seen)
         if known is None or (known.labels, known.ready) != (seen.labels, seen.ready):
             self._hooks.look_at_all()
+        elif known.doubted != seen.doubted:
+            self._hooks.doubted()
 
     def _cluster(self, name: str) -> dict[str, Any] | None:
         kept = self._world.tables[CLUSTER].get("", name)
@@ -241,20 +248,28 @@ class Members:
     # --- whether it is healthy -------------------------------------------------------------------
 
     async def _watch_over(self, member: Connected, api: Api | None) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._look(member, api))
+            group.create_task(self._report(member))
+
+    async def _look(self, member: Connected, api: Api | None) -> None:
         clock, period = asyncio.get_running_loop().time, self._monitoring.period
         due = clock()
         if member.health.result is not None:
             due += random.random() * min(1.0, period)
         while True:
-            if clock() >= due:
-                due = max(due + period, clock() + period / 2)
-                self._judge(member, await self._probe(member, api))
+            await asyncio.sleep(due - clock())
+            self._judge(member, await self._probe(member, api))
+            member.news.set()
+            due = clusters.next_look(due, clock(), period)
+
+    async def _report(self, member: Connected) -> None:
+        """Beside the looks: the federation's API may be slow, or away."""
+        while True:
+            await member.news.wait()
+            member.news.clear()
             self._locate(member)
             await self._write(member)
-            member.news.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, due - clock())):
-                    await member.news.wait()
 
     async def _probe(self, member: Connected, api: Api | None) -> Probe:
         if api is None:

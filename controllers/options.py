@@ -73,7 +73,7 @@ class Options(msgspec.Struct, frozen=True):
     def monitoring(self) -> Monitoring:
         """How members are watched and spoken to."""
         policy = Policy(self.monitor_misses, self.monitor_hits)
-        timeout = min(self.monitor_timeout, self.monitor_period)
+        timeout = min(self.monitor_timeout, self.monitor_period / 3)
         return Monitoring(
             self.monitor_period, timeout, policy, self.member_connections, self.request_timeout
         )
@@ -226,7 +226,7 @@ ROWS = (
     Row("cluster-monitor-period", "monitor_period", duration(0.1, 3600), "DURATION",
         "How often each member is asked for its health."),
     Row("cluster-monitor-timeout", "monitor_timeout", duration(0.05, 600), "DURATION",
-        "How long it may take to answer; at most the period."),
+        "How long it may take to answer; a third of the period at most."),
     Row("cluster-monitor-misses", "monitor_misses", number(1, 100), "NUMBER",
         "Answers in a row that a member may miss until it is not ready."),
     Row("cluster-monitor-hits", "monitor_hits", number(1, 100), "NUMBER",

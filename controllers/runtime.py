@@ -64,8 +64,9 @@ class Runtime:
         self.engine.executor = self.executor
         self.health = self.engine.health = ShardHealth(self.world, self.engine.look)
         hooks = Hooks(
-            self.engine.member_changed, self.engine.look_at_all, lambda: self.engine.is_leading
-        )
+            self.engine.member_changed, self.engine.look_at_all, self.engine.doubted,
+            lambda: self.engine.is_leading,
+        )  # fmt: skip
         self.members = Members(self.world, place, self.recorder, hooks, options.monitoring())
         self.members.executor = self.executor
         self.host = Following(host, "host cluster", self._hosted)

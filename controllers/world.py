@@ -60,7 +60,8 @@ class Member(msgspec.Struct, frozen=True):
     """A registered cluster as the reconcilers see it.
 
     `labels` feed the cluster selector.  `ready`: its condition Ready is True; only then is
-    anything written there.  `since`: Unix time since when it is not ready (0 while it is).
+    anything written there.  `doubted`: it is, but the last look at it was a miss.  `since`: Unix
+    time since when it is not ready (0 while it is).
     `whole`: the kinds (plural names; "endpointslices" too) whose objects there were listed
     completely; of others nothing is concluded from absence.
     """
@@ -72,6 +73,7 @@ class Member(msgspec.Struct, frozen=True):
     whole: frozenset[str] = frozenset()
     zones: tuple[str, ...] = ()
     region: str = ""
+    doubted: bool = False
 
 
 class Shard(NamedTuple):

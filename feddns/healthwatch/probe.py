@@ -1,8 +1,9 @@
 """The annotation `federation.feddns.dev/probe` of a federated Service: how its shards are probed.
 
     annotation                            each load-balancer address of a shard is asked
-    missing                               tcp, while the member's API is out of reach; else not:
-                                          every second first, every 10 s when nothing changes
+    missing                               tcp, from the first missed look at the member's API to
+                                          the next good one; else not: every second first, every
+                                          10 s when nothing changes
     none                                  never
     tcp  tcp:443  tcp:https               for a connection to the first TCP port, or to this one
     http://HOST:PORT/PATH                 GET PATH; HOST goes into the request only, and may be
@@ -46,7 +47,7 @@ _VISIBLE = re.compile(r"[!-~]*\Z")
 class Probe(msgspec.Struct, frozen=True):
     """How to probe.  `way`: none, tcp, http, https; `port`: a number, a name, or the first.
 
-    `on_loss`: only while the member's API is out of reach.
+    `on_loss`: only while the member's API does not answer.
     """
 
     way: str = "tcp"

@@ -32,7 +32,7 @@ SYSTEM = "federation-system"
 CLUSTERS = "/apis/federation.feddns.dev/v1beta1/clusters"
 CRD = Path(__file__).parents[2] / "deploy/crds/cluster.yaml"
 QUICK = Options(
-    monitor_period=0.3, monitor_timeout=0.3, monitor_misses=4, request_timeout=2.0,
+    monitor_period=0.3, monitor_misses=6, request_timeout=2.0,
     lease_duration=2.0, renew_deadline=1.0, retry_period=0.2, leader_elect=False,
 )  # fmt: skip
 PATIENCE = 20.0

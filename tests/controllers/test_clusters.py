@@ -51,6 +51,11 @@ def test_how_many_it_takes_can_be_set() -> None:
     assert after("glg", policy=Policy(1, 1)).result is Result.GOOD
 
 
+def test_one_that_is_ready_is_doubted_from_a_miss_to_the_next_good_look() -> None:
+    doubted = [probes for probes in ("g", "gl", "gll", "glg", "glll") if after(probes).is_doubted]
+    assert doubted == ["gl", "gll"]
+
+
 def conditions(health: Health) -> dict[str, tuple[str, str, str]]:
     return {
         one["type"]: (one["status"], one["reason"], one["lastTransitionTime"][-6:])
