@@ -7,7 +7,8 @@
     behavior, conditions                  annotations behavior, conditions (JSON)
 
 The annotations begin with autoscaling.alpha.kubernetes.io/ and have the field names of the versions
-in which they were invented, so that both servers read each other's objects.
+in which they were invented, so that both servers read each other's objects.  One that cannot be
+read says nothing, and goes.
 
 Pure.  Called by `conversion`.
 """
@@ -18,6 +19,8 @@ from typing import Any
 
 import msgspec
 
+from feddns.apiserver import decoding, schema
+
 Object = dict[str, Any]
 
 _PREFIX = "autoscaling.alpha.kubernetes.io/"
@@ -26,6 +29,7 @@ _FIELDS = {
     "Resource": "resource", "ContainerResource": "containerResource", "Pods": "pods",
     "Object": "object", "External": "external",
 }  # fmt: skip
+_V2 = "io.k8s.api.autoscaling.v2.HorizontalPodAutoscaler"
 _TARGETS = {"averageUtilization": "Utilization", "averageValue": "AverageValue", "value": "Value"}
 
 
@@ -62,15 +66,15 @@ def to_v1(obj: Object) -> Object:
 def from_v1(obj: Object) -> Object:
     spec, status = dict(obj["spec"]), dict(obj.get("status") or {})
     metadata, notes = _taken(obj["metadata"])
-    metrics = [_new(metric, "target") for metric in notes.get("metrics", ())]
+    metrics = notes.get("metrics", [])
     if (share := spec.pop(_CPU, None)) is not None:
         target = {"type": "Utilization", "averageUtilization": share}
         metrics.insert(0, {"type": "Resource", "resource": {"name": "cpu", "target": target}})
     if metrics:
         spec["metrics"] = metrics
     if "behavior" in notes:
-        spec["behavior"] = _small(notes["behavior"])
-    current = [_new(metric, "current") for metric in notes.get("current-metrics", ())]
+        spec["behavior"] = notes["behavior"]
+    current = notes.get("current-metrics", [])
     used = status.pop("currentCPUUtilizationPercentage", None)
     if used is not None and not current:
         resource = {"name": "cpu", "current": {"averageUtilization": used}}
@@ -91,18 +95,38 @@ def _is_cpu(metric: Object) -> bool:
 
 
 def _taken(metadata: Object) -> tuple[Object, Object]:
-    """The metadata without our annotations, and what they say; what is no JSON is left there."""
+    """The metadata without our annotations, and what they say, as v2 has it."""
     kept, notes = {}, {}
     for key, text in metadata.get("annotations", {}).items():
         name = key.removeprefix(_PREFIX)
-        try:
-            if name not in ("metrics", "behavior", "current-metrics", "conditions"):
-                raise ValueError
-            notes[name] = msgspec.json.decode(text)
-        except ValueError:
+        if name == key or name not in _NOTES:
             kept[key] = text
+        elif note := _read(name, text):
+            notes[name] = note
     made = {key: value for key, value in metadata.items() if key != "annotations"}
     return (made | {"annotations": kept} if kept else made), notes
+
+
+def _read(name: str, text: str) -> Any:
+    """What an annotation says; None when it cannot be read."""
+    part, field = _NOTES[name]
+    try:
+        said = msgspec.json.decode(text)
+        if field in ("metrics", "currentMetrics"):
+            which = "target" if field == "metrics" else "current"
+            said = [_new(metric, which) for metric in said]
+        holder = {field: _small(said) if name == "behavior" else said}
+        decoding.decode_part(schema.named(f"{_V2}{part}"), holder)
+    except (ValueError, TypeError, AttributeError):
+        return None
+    return holder.get(field)
+
+
+_NOTES = {
+    "metrics": ("Spec", "metrics"), "behavior": ("Spec", "behavior"),
+    "current-metrics": ("Status", "currentMetrics"), "conditions": ("Status", "conditions"),
+}  # fmt: skip
+"""Where in v2 stands what the annotations say."""
 
 
 # --- one metric ----------------------------------------------------------------------------------
@@ -110,8 +134,8 @@ def _taken(metadata: Object) -> tuple[Object, Object]:
 
 def _old(metric: Object, which: str) -> Object:
     """As v2beta1 had it: `targetAverageValue` instead of `target: {averageValue: …}`."""
-    field = _FIELDS[metric["type"]]
-    source = metric[field]
+    field = _FIELDS.get(metric["type"], "")
+    source = metric.get(field, {})
     made: Object = {}
     if "describedObject" in source:
         made["target"] = source["describedObject"]

@@ -12,7 +12,8 @@
 
 Metadata is built in for both.  One walk does it all, in place.
 
-Pure.  Called by `handling` for every body, after patches too; also by `defaults.canonical`.
+Pure.  Called by `handling` for every body, after patches too; also by `defaults.canonical`, and by
+`autoscalers` for what lies in annotations.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ import json
 import re
 import string
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from feddns.apiserver import quantities, schema
-from feddns.apiserver.kinds import Kind
 from feddns.apiserver.refusals import RequestRefused
 from feddns.apiserver.schema import Type
+
+if TYPE_CHECKING:
+    from feddns.apiserver.kinds import Kind
 
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 _GOOD = r"(?!0000)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
@@ -48,7 +51,7 @@ _SCHEMA_OR = f"{_SCHEMA.rpartition('.')[2]}Or"
 """A schema, or a list or a boolean: published as anything."""
 
 
-class _NotDecoded(ValueError):
+class NotDecoded(ValueError):
     """The value cannot be what the field is.  The text is the decoder's."""
 
 
@@ -61,12 +64,17 @@ def decode(kind: Kind, obj: Any) -> list[str]:
     type = schema.type_of(kind)
     try:
         _object(type, obj, "", unknown)
-    except _NotDecoded as error:
+    except NotDecoded as error:
         why = str(error)
         if not type.name:  # metadata is decoded by itself then
             why = why.replace("ObjectMeta.metadata.", "ObjectMeta.")
         raise not_handled(kind, why) from None
     return unknown if type.name else sorted(unknown)
+
+
+def decode_part(type: Type, part: dict[str, Any]) -> None:
+    """Bring what lies in an object into form.  Raises `NotDecoded`."""
+    _object(type, part, "", [])
 
 
 def not_handled(kind: Kind, why: str) -> RequestRefused:
@@ -216,7 +224,7 @@ def _is_int(value: Any, numbers: range) -> bool:
 def _schemas(type: Type, value: Any, path: str, unknown: list[str]) -> None:
     """What is in a CRD's schema at a place that may also hold something else."""
     if type.name.endswith("OrBool") and value.__class__ not in (bool, dict):
-        raise _NotDecoded("boolean or JSON schema expected")
+        raise NotDecoded("boolean or JSON schema expected")
     for part in value if value.__class__ is list else (value,):
         if part.__class__ is dict:
             _object(schema.named(_SCHEMA), part, path, unknown)
@@ -309,7 +317,7 @@ def _text(type: Type, value: str) -> str:
             try:
                 return quantities.canonical(value.strip())
             except quantities.QuantityError as error:
-                raise _NotDecoded(str(error)) from None
+                raise NotDecoded(str(error)) from None
         case "date-time":
             return value if _SECONDS.fullmatch(value) else _time(value, "seconds")
         case "micro-time":
@@ -323,12 +331,12 @@ def _time(value: str, precision: str) -> str:
     exact = precision == "microseconds"
     if not RFC_3339.fullmatch(value) or (exact and not _SIX_DIGITS.search(value)):
         layout = f"2006-01-02T15:04:05{'.000000' if exact else ''}Z07:00"
-        raise _NotDecoded(f'parsing time "{value}" as "{layout}": cannot parse "{value}" as "2006"')
+        raise NotDecoded(f'parsing time "{value}" as "{layout}": cannot parse "{value}" as "2006"')
     try:
         moment = datetime.fromisoformat(value).astimezone(UTC)
     except (ValueError, OverflowError):
         why = f"{_part_that_is_not(value)} out of range"
-        raise _NotDecoded(f'parsing time "{value}": {why}') from None
+        raise NotDecoded(f'parsing time "{value}": {why}') from None
     return moment.isoformat(timespec=precision).replace("+00:00", "Z")
 
 
@@ -353,17 +361,17 @@ def _bytes(value: str) -> str:
     except ValueError:  # also for what is not ASCII
         whole = len(plain) // 4 * 4
         good = next((n for n, c in enumerate(value.rstrip("=")) if c not in _BASE64), whole)
-        raise _NotDecoded(f"illegal base64 data at input byte {good}") from None
+        raise NotDecoded(f"illegal base64 data at input byte {good}") from None
 
 
-def _mismatch(type: Type, value: Any, path: str, name: str, owner: Type) -> _NotDecoded:
+def _mismatch(type: Type, value: Any, path: str, name: str, owner: Type) -> NotDecoded:
     """As Go's JSON decoder tells it: the struct, the path without indices, the type wanted."""
     found = _WORDS.get(value.__class__, "null")
     if found == "number" and (type.shape == "integer" or type.int_or_string):
         found = f"number {json.dumps(value)}"
     place = re.sub(r"\[\d+\]", "", f"{path}{name}")
     wanted = _wanted(type, name, owner)
-    return _NotDecoded(
+    return NotDecoded(
         f"json: cannot unmarshal {found} into Go struct field {owner.name}.{place} of type {wanted}"
     )
 

@@ -82,6 +82,48 @@ def test_what_v1_of_an_autoscaler_has_not_is_in_annotations() -> None:
     assert kinds.convert(made, REGISTRY.stored_as(older)) == newer
 
 
+def autoscaler(annotations: dict[str, str]) -> Object:
+    about = {"apiVersion": "autoscaling/v1", "kind": "HorizontalPodAutoscaler"}
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}
+    spec = {"maxReplicas": 2, "scaleTargetRef": target}
+    return {**about, "metadata": {"name": "h", "annotations": annotations}, "spec": spec}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("metrics", "x"), ("metrics", "null"), ("metrics", "5"), ("metrics", "[1]"),
+        ("metrics", '[{"type":"Resource","resource":"x"}]'),
+        ("metrics", '[{"type":"Resource","resource":{"name":5}}]'),
+        ("metrics", '[{"type":"Pods","pods":{"metricName":"m","targetAverageValue":"x"}}]'),
+        ("behavior", "1"), ("behavior", "[]"), ("behavior", '{"ScaleUp":1}'), ("conditions", "[1]"),
+        ("current-metrics", "1"), ("current-metrics", '[{"type":"Pods","pods":[]}]'),
+    ],
+)  # fmt: skip
+def test_annotations_of_an_autoscaler_that_say_nothing(name: str, text: str) -> None:
+    bare = truthful.ask(REGISTRY, autoscaler({}))
+    answer = truthful.ask(REGISTRY, autoscaler({f"autoscaling.alpha.kubernetes.io/{name}": text}))
+    assert (answer.made, answer.message) == (bare.made, None)
+
+
+def test_annotations_of_an_autoscaler_that_say_too_little() -> None:
+    prefix = "autoscaling.alpha.kubernetes.io/"
+    metrics = {f"{prefix}metrics": '[{"type":"Resource","resource":{}},{"type":"x"}]'}
+    answer = truthful.ask(REGISTRY, autoscaler(metrics))
+    assert ["Required", "spec.metrics[0].resource.name"] in answer.causes
+    assert ["NotSupported", "spec.metrics[1].type"] in answer.causes
+    kind = truthful.kind_of(REGISTRY, autoscaler({}))
+    assert kinds.convert(answer.made, kind)["metadata"]["annotations"].keys() == metrics.keys()
+    behavior = {f"{prefix}behavior": '{"ScaleUp":{"Policies":[{}]}}'}
+    answer = truthful.ask(REGISTRY, autoscaler(behavior))
+    assert ["Invalid", "spec.behavior.scaleUp.policies[0].value"] in answer.causes
+
+
+def test_annotations_of_others_stay() -> None:
+    own = {"metrics": "x", "autoscaling.alpha.kubernetes.io/x": "[]"}
+    assert truthful.ask(REGISTRY, autoscaler(own)).made["metadata"]["annotations"] == own
+
+
 @pytest.mark.parametrize("kind", ["Deployment", "DaemonSet", "ReplicaSet"])
 def test_old_workloads_select_what_they_make(kind: str) -> None:
     template = {"metadata": {"labels": {"app": "web"}}, "spec": POD}

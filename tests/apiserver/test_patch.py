@@ -147,6 +147,7 @@ def test_bodies_that_are_no_patch(body: bytes, content_type: str, message: str) 
 def test_bodies_of_null() -> None:
     assert patch.read(b"null", patch.JSON_PATCH) == []
     assert patch.read(b"null", patch.STRATEGIC_MERGE_PATCH) == {}
+    assert patch.read(b'[null,{"op":null}]', patch.JSON_PATCH) == [None, {"op": None}]
 
 
 # --- JSON merge patch --------------------------------------------------------------------------
