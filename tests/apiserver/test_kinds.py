@@ -97,7 +97,7 @@ def autoscaler(annotations: dict[str, str]) -> Object:
         ("metrics", '[{"type":"Resource","resource":{"name":5}}]'),
         ("metrics", '[{"type":"Pods","pods":{"metricName":"m","targetAverageValue":"x"}}]'),
         ("behavior", "1"), ("behavior", "[]"), ("behavior", '{"ScaleUp":1}'), ("conditions", "[1]"),
-        ("current-metrics", "1"), ("current-metrics", '[{"type":"Pods","pods":[]}]'),
+        ("current-metrics", "1"), ("current-metrics", '[{"type":"Pods","pods":5}]'),
     ],
 )  # fmt: skip
 def test_annotations_of_an_autoscaler_that_say_nothing(name: str, text: str) -> None:
