@@ -6,14 +6,14 @@
     │   ├── ObjectRefused      a Kubernetes object that cannot be used    (named, with the reason)
     │   ├── DocumentRefused    a file or document that does not parse     (file and line)
     │   ├── SelectorRefused    text that is no selector                   (a real server's words)
-    │   ├── SettingRefused     a flag, variable or key with a bad value   (exit status 2)
-    │   └── RequestRefused     of the embedded API, with its Status       (`apiserver.refusals`)
+    │   └── SettingRefused     a flag, variable or key with a bad value   (exit status 2)
     ├── Unanswerable       a message that gets an error reply or silence
     │   ├── Ignored            no reply at all: a response, or too short to have an id
     │   └── ErrorReply         an rcode without an answer: FORMERR, NOTIMP, BADVERS
     ├── ApiTrouble         a Kubernetes API that cannot be asked now; wait and try again
     └── OperatorNeeded     the machine says no: port in use, no permission, missing folder
 
+`apiserver.refusals` has a Refused of its own, with the Status that the embedded API answers.
 Every message names the thing and the way out.  Exceptions of libraries stop at our edge and
 become the cause of one of these.
 """
