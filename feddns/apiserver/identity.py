@@ -40,9 +40,10 @@ ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
 def user_of(headers: Mapping[str, str], tokens: Mapping[str, User]) -> User:
     """Who asks.  Raises `RequestRefused`: 401."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token:
         return ANONYMOUS
-    user = tokens.get(token.strip())
+    user = tokens.get(token)
     if user is None:
         raise RequestRefused(401, "Unauthorized", "Unauthorized")
     other = headers.get("impersonate-user")
@@ -54,7 +55,7 @@ def user_of(headers: Mapping[str, str], tokens: Mapping[str, User]) -> User:
 
 def check(user: User, path: str, verb: str) -> None:
     """Raises `RequestRefused` (403) when the user may not."""
-    if user.may_everything or path.startswith(_OPEN):
+    if user.may_everything or path.rstrip("/") in _OPEN:
         return
     message = f'forbidden: User "{user.name}" cannot {verb} path "{path}"'
     raise RequestRefused(403, "Forbidden", message, {})

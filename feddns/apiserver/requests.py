@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote
 
 from feddns.apiserver.refusals import Cause, RequestRefused
@@ -25,8 +25,11 @@ from feddns.apiserver.refusals import Cause, RequestRefused
 _BOTH = ("status", "finalize")
 _WITH_NAME = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _WITHOUT = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
+_WRITES = ("create", "update", "patch")
 _DEEPEST = 3
 _LONGEST_MANAGER = 128
+_INT64, _UINT64 = range(-(1 << 63), 1 << 63), range(1 << 64)
+_MOST_DIGITS = 20
 
 
 class Request(NamedTuple):
@@ -62,7 +65,7 @@ def target(path: str) -> Target | None:
 
 
 def watch_path(path: str) -> str:
-    """The path that an old /api/v1/watch/… means, which lists by another query; else empty."""
+    """The path that an old /api/v1/watch/… means, which is a list with watch=1; else empty."""
     parts = path.split("/")
     place = {"api": 3, "apis": 4}.get(parts[1] if len(parts) > 1 else "", 0)
     if place and len(parts) > place + 1 and parts[place] == "watch":
@@ -108,8 +111,6 @@ class Options(NamedTuple):
     force: bool | None = None
     pretty: bool = False
     include_object: str = "Metadata"
-    as_name: str = ""
-    """metadata.name= of the field selector, when that is all it says."""
 
 
 @functools.lru_cache(maxsize=512)
@@ -117,7 +118,7 @@ def options(query: str, verb: str, *, applies: bool = False) -> Options:
     """Read them.  Raises `RequestRefused`: 400, or 422 for what does not go together."""
     if not query:
         return Options()
-    given = {name: values[0] for name, values in parse_qs(query, keep_blank_values=True).items()}
+    given = _given(query)
     initial = given.get("sendInitialEvents")
     force = given.get("force")
     read = Options(
@@ -135,30 +136,47 @@ def options(query: str, verb: str, *, applies: bool = False) -> Options:
     return read
 
 
+def delete_options(query: str) -> dict[str, Any]:
+    """The meta/v1 DeleteOptions of a query, as a body has them.  Raises `RequestRefused`: 400."""
+    given = _given(query)
+    found: dict[str, Any] = {"propagationPolicy": given.get("propagationPolicy", "")}
+    _integer(given, "gracePeriodSeconds")
+    if given.get("orphanDependents"):
+        found["orphanDependents"] = _boolean(given["orphanDependents"])
+    if "dryRun" in given:
+        found["dryRun"] = [given["dryRun"]]
+    return found
+
+
+def _given(query: str) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(query, keep_blank_values=True).items()}
+
+
 def _check(read: Options, verb: str, given: Mapping[str, str], applies: bool) -> None:
     if verb in ("list", "watch", "deletecollection"):
         _check_list(read, "watch" if read.watch and verb != "deletecollection" else "list")
-    elif read.dry_run and given["dryRun"] != "All":
-        what = {"create": "Create", "update": "Update", "patch": "Patch"}.get(verb, "Delete")
-        wrong = f'Unsupported value: ["{given["dryRun"]}"]: supported values: "All"'
-        raise refuse_options(f"{what}Options", "dryRun", "FieldValueNotSupported", wrong)
-    if verb in ("create", "update", "patch") and read.field_manager:
-        _check_manager(read.field_manager, verb)
+    elif verb in _WRITES:
+        _check_write(read, verb, given)
     if verb == "patch" and read.force is not None and not applies:
         wrong = "Forbidden: may not be specified for non-apply patch"
         raise refuse_options("PatchOptions", "force", "FieldValueForbidden", wrong)
-    if read.field_validation not in ("Ignore", "Warn", "Strict") and verb in (
-        "create", "update", "patch",
-    ):  # fmt: skip
+
+
+def _check_write(read: Options, verb: str, given: Mapping[str, str]) -> None:
+    kind = f"{verb.capitalize()}Options"
+    if read.dry_run and given["dryRun"] != "All":
+        raise refuse_dry_run([given["dryRun"]], kind)
+    if read.field_manager:
+        _check_manager(read.field_manager, kind)
+    if read.field_validation not in ("Ignore", "Warn", "Strict"):
         wrong = (
             f'Unsupported value: "{read.field_validation}": supported values: '
             '"", "Ignore", "Strict", "Warn"'
         )
-        kind = f"{verb.capitalize()}Options"
         raise refuse_options(kind, "fieldValidation", "FieldValueNotSupported", wrong)
 
 
-def _check_manager(name: str, verb: str) -> None:
+def _check_manager(name: str, kind: str) -> None:
     wrong = ""
     if len(name) > _LONGEST_MANAGER:
         wrong = f"Too long: may not be more than {_LONGEST_MANAGER} bytes"
@@ -170,7 +188,7 @@ def _check_manager(name: str, verb: str) -> None:
             break
     if wrong:
         reason = "FieldValueTooLong" if wrong.startswith("Too") else "FieldValueInvalid"
-        raise refuse_options(f"{verb.capitalize()}Options", "fieldManager", reason, wrong)
+        raise refuse_options(kind, "fieldManager", reason, wrong)
 
 
 def _check_list(read: Options, verb: str) -> None:
@@ -223,6 +241,13 @@ def refuse_options(kind: str, field: str, reason: str, message: str) -> RequestR
     )  # fmt: skip
 
 
+def refuse_dry_run(given: list[str], kind: str) -> RequestRefused:
+    """422: there is only `All`."""
+    shown = ",".join(map(_quoted, given))
+    wrong = f'Unsupported value: [{shown}]: supported values: "All"'
+    return refuse_options(kind, "dryRun", "FieldValueNotSupported", wrong)
+
+
 def _boolean(text: str) -> bool:
     """As kube-apiserver reads it: anything that is not plainly false is true."""
     return text.lower() not in ("", "0", "false")
@@ -231,25 +256,34 @@ def _boolean(text: str) -> bool:
 def _integer(given: Mapping[str, str], name: str) -> int:
     text = given.get(name, "")
     try:
-        return int(text) if text else 0
-    except ValueError:
-        message = f"strconv.ParseInt: parsing {_quoted(text)}: invalid syntax"
-        raise RequestRefused(400, "BadRequest", message) from None
+        return _number(text, _INT64) if text else 0
+    except ValueError as error:
+        raise RequestRefused(400, "BadRequest", str(error)) from None
 
 
 def revision(text: str, verb: str) -> int:
     """A resourceVersion of a query.  Raises `RequestRefused`."""
     if not text:
         return 0
-    if text.isascii() and text.isdigit():
-        return int(text)
-    why = (
-        f"resourceVersion: Invalid value: {_quoted(text)}: "
-        f"strconv.ParseUint: parsing {_quoted(text)}: invalid syntax"
-    )
+    try:
+        return _number(text, _UINT64)
+    except ValueError as error:
+        why = f"resourceVersion: Invalid value: {_quoted(text)}: {error}"
     if verb == "list":
         raise RequestRefused(400, "BadRequest", f"invalid resource version: {why}")
     raise RequestRefused(500, "", why)
+
+
+def _number(text: str, allowed: range) -> int:
+    """As Go reads it.  Raises `ValueError` with Go's words."""
+    signed, why = allowed.start < 0, "invalid syntax"
+    digits = text[1:] if signed and text[:1] in ("+", "-") else text
+    if digits.isascii() and digits.isdigit():
+        if len(digits.lstrip("0")) <= _MOST_DIGITS and int(text) in allowed:
+            return int(text)
+        why = "value out of range"
+    sort = "ParseInt" if signed else "ParseUint"
+    raise ValueError(f"strconv.{sort}: parsing {_quoted(text)}: {why}")
 
 
 def _quoted(text: str) -> str:

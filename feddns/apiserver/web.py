@@ -146,7 +146,7 @@ async def _body(receive: Receive) -> bytes:
         pieces.append(message.get("body", b""))
         size += len(pieces[-1])
         if size > LARGEST_BODY:
-            why = f"Request entity is too large: limit is {LARGEST_BODY}"
+            why = f"Request entity too large: limit is {LARGEST_BODY}"
             raise RequestRefused(413, "RequestEntityTooLarge", why)
         more = message.get("more_body", False)
     return b"".join(pieces)
@@ -184,7 +184,7 @@ async def _send(send: Send, answer: Answer) -> None:
 
 def _fitting(warnings: Iterable[str]) -> list[str]:
     """Each once; what no header can hold is left out, and what is too much."""
-    texts = [text for text in dict.fromkeys(warnings) if not _NO_HEADER.search(text)]
+    texts = [text for text in dict.fromkeys(warnings) if text and not _NO_HEADER.search(text)]
     if sum(map(len, texts)) <= _MOST_WARNED:
         return texts
     found: list[str] = []

@@ -50,6 +50,8 @@ def test_a_page_that_is_too_old_can_be_gone_on_with(api: InProcess) -> None:
     api.store.compact(everything=True)
     error = refused(api, "GET", f"{CONFIG_MAPS}?limit=1&continue={token}")
     assert (error.code, error.reason) == (410, "Expired")
+    to_come = InProcess()
+    assert refused(to_come, "GET", f"{CONFIG_MAPS}?limit=1&continue={token}").code == 504
     again = error.status["metadata"]["continue"]
     assert api.names(f"{CONFIG_MAPS}?continue={again}") == ["b", "d"]
 
@@ -94,6 +96,9 @@ def test_forms_of_an_answer(api: InProcess) -> None:
     assert "kind" not in listed
     for accept in ("application/vnd.kubernetes.protobuf", "text/html"):
         assert refused(api, "GET", CONFIG_MAPS, accept=accept).code == 406
+    no_stream = refused(api, "GET", f"{CONFIG_MAPS}?watch=1", accept="application/yaml")
+    assert (no_stream.code, "application/json;stream=watch, " in str(no_stream)) == (406, True)
+    assert api.watch(CONFIG_MAPS, accept="application/*, application/yaml")
     yaml = api.answer("GET", f"{CONFIG_MAPS}/a", accept="application/yaml")
     assert yaml.content_type == "application/yaml"
     assert b'x: "1"' in yaml.body
@@ -105,7 +110,13 @@ def test_what_is_not_there(api: InProcess) -> None:
     assert refused(api, "GET", "/api/v1/nothings").code == 404
     assert api.answer("GET", "/nothing").body == b"404 page not found\n"
     assert refused(api, "POST", f"{CONFIG_MAPS}/a", {}).code == 405
-    assert api.answer("GET", "/readyz").body == b"ok"
+    for path, status in (
+        ("/readyz", 200),
+        ("/livez/ping", 200),
+        ("/healthz/x", 404),
+        ("/healthzx", 404),
+    ):
+        assert api.answer("GET", path).status == status
 
 
 # --- watching ------------------------------------------------------------------------------------
@@ -125,6 +136,20 @@ def test_a_watch_begins_with_what_is_there(api: InProcess) -> None:
     assert int(end["object"]["metadata"]["resourceVersion"]) == 1 + int(
         last["metadata"]["resourceVersion"]
     )
+
+
+def test_a_watch_that_wants_no_first_events(api: InProcess) -> None:
+    api.config_map("a")
+    query = "sendInitialEvents=false&resourceVersionMatch=NotOlderThan"
+    watch = api.watch(f"{CONFIG_MAPS}?{query}")
+    assert told(watch) == []
+    api.config_map("b")
+    assert told(watch) == [("ADDED", "b")]
+
+
+def test_old_paths_of_watches(api: InProcess) -> None:
+    path = CONFIG_MAPS.replace("/api/v1/", "/api/v1/watch/")
+    assert api.answer("GET", f"{path}?watch=0").watch is not None
 
 
 def test_a_watch_from_a_revision_and_from_one_that_is_forgotten(api: InProcess) -> None:
@@ -300,6 +325,13 @@ def test_server_side_apply(api: InProcess) -> None:
     )  # fmt: skip
     made = api.ask("PATCH", f"{path}?fieldManager=two&force=1", other, content_type=sort)
     assert made["data"] == {"x": "2"}
+    old = other | {"metadata": {"name": "a", "resourceVersion": "1"}}
+    error = refused(api, "PATCH", f"{path}?fieldManager=two", old, content_type=sort)
+    assert (error.code, "has been modified" in str(error)) == (409, True)
+    for wrong in ({"resourceVersion": 1}, {"uid": 1}):
+        numbers = other | {"metadata": {"name": "a", **wrong}}
+        error = refused(api, "PATCH", f"{path}?fieldManager=two", numbers, content_type=sort)
+        assert "expected string, got" in str(error)
 
 
 def test_scale(api: InProcess) -> None:
@@ -315,13 +347,74 @@ def test_scale(api: InProcess) -> None:
     web = api.get(f"{path}/web")
     assert (web["spec"]["replicas"], web["metadata"]["generation"]) == (3, 2)
     assert refused(api, "PUT", f"{path}/web/scale", {"spec": {"replicas": -1}}).code == 422
+    wrongs: list[Any] = [{"metadata": "x"}, {"spec": []}, {"spec": {"replicas": True}}]
+    for wrong in wrongs:
+        assert refused(api, "PUT", f"{path}/web/scale", wrong).code == 400
+    assert api.ask("PUT", f"{path}/web/scale", {})["spec"] == {}
 
 
-def test_logs_are_refused_in_words(api: InProcess) -> None:
-    pod = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
-    api.create("/api/v1/namespaces/default/pods", pod)
-    error = refused(api, "GET", "/api/v1/namespaces/default/pods/p/log")
+@pytest.fixture
+def pod(api: InProcess) -> str:
+    """The path of a Pod."""
+    spec = {"containers": [{"name": "c", "image": "i"}]}
+    api.create("/api/v1/namespaces/default/pods", {"metadata": {"name": "p"}, "spec": spec})
+    return "/api/v1/namespaces/default/pods/p"
+
+
+def test_logs_are_refused_in_words(api: InProcess, pod: str) -> None:
+    error = refused(api, "GET", f"{pod}/log")
     assert (error.code, "no containers run here" in str(error)) == (400, True)
+
+
+def test_a_pod_is_bound(api: InProcess, pod: str) -> None:
+    target = {"target": {"kind": "Node", "name": "n"}}
+    api.create(f"{pod}/binding?dryRun=All", target)
+    assert "nodeName" not in api.get(pod)["spec"]
+    api.create(f"{pod}/binding", target)
+    assert api.get(pod)["spec"]["nodeName"] == "n"
+
+
+def test_a_pod_is_evicted_as_is_said(api: InProcess, pod: str) -> None:
+    api.create(f"{pod}/eviction?dryRun=All", {"metadata": {"name": "p"}})
+    api.create(f"{pod}/eviction", {"deleteOptions": {"dryRun": ["All"]}})
+    other = {"deleteOptions": {"preconditions": {"uid": "x"}}}
+    assert refused(api, "POST", f"{pod}/eviction", other).code == 409
+    assert api.get(pod)["kind"] == "Pod"
+    api.create(f"{pod}/eviction", {})
+    assert refused(api, "GET", pod).code == 404
+
+
+def test_a_token_of_an_account(api: InProcess) -> None:
+    accounts = "/api/v1/namespaces/default/serviceaccounts"
+    api.create(accounts, {"metadata": {"name": "sa"}})
+    made = api.create(f"{accounts}/sa/token", {})
+    assert made["spec"]["expirationSeconds"] == 3600
+    user = api.api.context.tokens[made["status"]["token"]]
+    assert user.name == "system:serviceaccount:default:sa"
+    assert api.create(f"{accounts}/sa/token", {"spec": {"expirationSeconds": 600}})
+    short = refused(api, "POST", f"{accounts}/sa/token", {"spec": {"expirationSeconds": 599}})
+    assert (short.code, "less than 10 minutes" in str(short)) == (422, True)
+    wrong = refused(api, "POST", f"{accounts}/sa/token", {"spec": {"expirationSeconds": "x"}})
+    assert (wrong.code, "spec.expirationSeconds of type int64" in str(wrong)) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("subresource", "body", "code", "words"),
+    [
+        ("binding", {"target": "x"}, 400, "Binding.target of type v1.ObjectReference"),
+        ("binding", {"target": {"name": 5}}, 400, "ObjectReference.target.name of type string"),
+        ("binding", {"target": {}}, 500, "target.name: Required value"),
+        ("binding", {"metadata": {"name": "q"}}, 400, "does not match name in Binding object"),
+        ("eviction", {"deleteOptions": "x"}, 400, "Eviction.deleteOptions of type"),
+        ("eviction", {"deleteOptions": {"dryRun": ["x"]}}, 422, 'Unsupported value: ["x"]'),
+        ("eviction", {"metadata": {"name": "q"}}, 400, "does not match name in Eviction object"),
+    ],
+)  # fmt: skip
+def test_bodies_of_subresources_that_are_refused(
+    api: InProcess, pod: str, subresource: str, body: Any, code: int, words: str
+) -> None:
+    error = refused(api, "POST", f"{pod}/{subresource}", body)
+    assert (error.code, words in str(error)) == (code, True), error
 
 
 def test_custom_kinds_come_and_go(api: InProcess) -> None:

@@ -101,12 +101,35 @@ def test_preconditions(api: InProcess) -> None:
         ({"propagationPolicy": "X"}, 'Unsupported value: "X"'),
         ({"propagationPolicy": "Orphan", "orphanDependents": True}, "cannot be both set"),
         ({"kind": "X", "apiVersion": "v1"}, 'no kind "X" is registered'),
+        ({"dryRun": ["All", "x"]}, r'dryRun: Unsupported value: \["All","x"\]'),
+        ({"preconditions": "x"}, "^json: cannot unmarshal string into Go struct field DeleteOpt"),
+        ({"gracePeriodSeconds": "x"}, "DeleteOptions.gracePeriodSeconds of type int64"),
     ],
 )
 def test_options_that_are_refused(api: InProcess, options: Any, words: str) -> None:
     api.config_map("a")
     with pytest.raises(Refused, match=words):
         api.delete(f"{CONFIG_MAPS}/a", options)
+
+
+def test_options_of_the_query_count_where_there_is_no_body(api: InProcess) -> None:
+    path = f"{CONFIG_MAPS}/a"
+    api.config_map("a")
+    with pytest.raises(Refused, match='dryRun: Unsupported value: \\["x"\\]'):
+        api.delete(f"{path}?dryRun=x")
+    with pytest.raises(Refused, match='Unsupported value: "X"'):
+        api.delete(f"{path}?propagationPolicy=X")
+    assert "finalizers" in api.delete(f"{path}?orphanDependents=1&dryRun=All")["metadata"]
+    assert api.names() == ["a"]
+    assert api.delete(f"{path}?propagationPolicy=Orphan&dryRun=All", {})["status"] == "Success"
+    assert api.names() == []
+
+
+def test_preconditions_of_collections(api: InProcess) -> None:
+    api.config_map("a")
+    with pytest.raises(Refused, match='on ConfigMap "a": the UID in the precondition'):
+        api.delete(CONFIG_MAPS, {"preconditions": {"uid": "x"}})
+    assert api.names() == ["a"]
 
 
 def test_collections(api: InProcess) -> None:

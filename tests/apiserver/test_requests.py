@@ -55,6 +55,11 @@ def test_booleans_are_true_unless_plainly_false(text: str) -> None:
     ("query", "verb", "code", "words"),
     [
         ("limit=x", "list", 400, 'strconv.ParseInt: parsing "x": invalid syntax'),
+        ("limit=1_0", "list", 400, 'parsing "1_0": invalid syntax'),
+        ("limit=%201", "list", 400, 'parsing " 1": invalid syntax'),
+        ("limit=-", "list", 400, 'parsing "-": invalid syntax'),
+        (f"limit={1 << 63}", "list", 400, f'ParseInt: parsing "{1 << 63}": value out of range'),
+        ("timeoutSeconds=" + "9" * 5000, "list", 400, "value out of range"),
         ("dryRun=x", "create", 422, 'CreateOptions.meta.k8s.io "" is invalid: dryRun'),
         ("resourceVersionMatch=Exact", "list", 422, "forbidden unless resourceVersion is provided"),
         ("resourceVersionMatch=X&resourceVersion=1", "list", 422, "supported values"),
@@ -63,6 +68,7 @@ def test_booleans_are_true_unless_plainly_false(text: str) -> None:
         ("watch=1&resourceVersionMatch=NotOlderThan", "list", 422, "forbidden for watch unless"),
         ("sendInitialEvents=1", "list", 422, "sendInitialEvents is forbidden for list"),
         ("fieldValidation=x", "create", 422, "fieldValidation"),
+        ("fieldManager=" + "a" * 129, "create", 422, "may not be more than 128 bytes"),
         ("force=1", "patch", 422, "may not be specified for non-apply patch"),
         ("fieldManager=a%0Ab", "update", 422, "invalid character U+000A (at position 1)"),
     ],
@@ -77,6 +83,36 @@ def test_options_that_are_refused(query: str, verb: str, code: int, words: str) 
 def test_revisions() -> None:
     assert requests.revision("", "list") == 0
     assert requests.revision("17", "list") == 17
+    assert requests.revision(str((1 << 64) - 1), "list") == (1 << 64) - 1
+    with pytest.raises(RequestRefused, match=r"strconv\.ParseUint: .* value out of range"):
+        requests.revision(str(1 << 64), "list")
+    with pytest.raises(RequestRefused, match="invalid syntax"):
+        requests.revision("+1", "list")
+
+
+def test_options_that_mean_nothing_for_the_verb() -> None:
+    query = f"dryRun=x&fieldValidation=x&force=1&fieldManager={'a' * 129}"
+    assert requests.options(query, "get").dry_run
+    assert requests.options("fieldManager=" + "a" * 128, "patch").field_manager == "a" * 128
+
+
+def test_numbers() -> None:
+    for text, limit in (("%2B7", 7), ("007", 7), ("-7", 0), (str((1 << 63) - 1), (1 << 63) - 1)):
+        assert requests.options(f"limit={text}", "list").limit == limit
+    assert requests.options(f"timeoutSeconds={-(1 << 63)}", "list").timeout == -(1 << 63)
+
+
+def test_delete_options() -> None:
+    assert requests.delete_options("") == {"propagationPolicy": ""}
+    query = "propagationPolicy=Fore%67round&orphanDependents=false&dryRun=All&gracePeriodSeconds=5"
+    assert requests.delete_options(query) == {
+        "propagationPolicy": "Foreground", "orphanDependents": False, "dryRun": ["All"],
+    }  # fmt: skip
+    with pytest.raises(RequestRefused, match='parsing "x": invalid syntax'):
+        requests.delete_options("gracePeriodSeconds=x")
+
+
+def test_what_is_no_revision() -> None:
     for verb, code in (("list", 400), ("watch", 500), ("get", 500)):
         with pytest.raises(RequestRefused) as caught:
             requests.revision("x", verb)

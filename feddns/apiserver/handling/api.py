@@ -1,7 +1,7 @@
 """The front door: who asks, what for, and the verb that answers.
 
     path                          answer
-    /healthz /livez /readyz       ok
+    /healthz /livez /readyz       ok; and their check `ping`
     of objects                    the verb, when the kind has it; 404, 405
     everything else               discovery; 404
 
@@ -107,7 +107,7 @@ class Api:
             user = identity.user_of(request.headers, self.context.tokens)
         old = requests.watch_path(request.path)
         if old:
-            request = request._replace(path=old, query=f"{request.query}&watch=1")
+            request = request._replace(path=old, query=f"watch=1&{request.query}")
         target = requests.target(request.path)
         plain = _RBAC_VERB.get(request.method, request.method.lower())
         if target is None or not self._has(target):
@@ -178,7 +178,7 @@ class Api:
 
     def _other(self, request: Request, target: Target | None) -> Answer:
         path = request.path.rstrip("/") or "/"
-        if path.startswith(_HEALTH):
+        if path.removesuffix("/ping") in _HEALTH:
             return Answer(200, b"ok", _TEXT)
         made = discovery.answer(path, request.headers.get("accept", ""), self.context.registry)
         if made is None:

@@ -5,6 +5,7 @@
     propagationPolicy, orphanDependents  see `lifecycle`
     gracePeriodSeconds                   taken; nobody runs here who would need it
     dryRun                               nothing, but it says what would be
+    a body, and options in the query     the body alone counts
 
 Pure.  Called by `api` and by `tending`.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from feddns.apiserver import kinds, lifecycle
+from feddns.apiserver import decoding, kinds, lifecycle, requests
 from feddns.apiserver.handling import bodies, filtering, presenting
 from feddns.apiserver.handling.call import (
     Answer,
@@ -26,10 +27,13 @@ from feddns.apiserver.handling.call import (
 )  # fmt: skip
 from feddns.apiserver.kinds import Kind
 from feddns.apiserver.refusals import RequestRefused
-from feddns.apiserver.requests import refuse_options
 from feddns.apiserver.store import Entry
 
 _POLICIES = ("Foreground", "Background", "Orphan")
+_OPTIONS = Kind(
+    "", "v1", "DeleteOptions", "", "",
+    definition="io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions",
+)  # fmt: skip
 _TELLS_OBJECT = {"Service", "Pod", "ServiceAccount", "Namespace"}
 
 
@@ -44,10 +48,10 @@ class Wanted(NamedTuple):
 
 def delete(call: Call) -> Answer:
     presenting.form(call)
-    wanted = _options(call)
+    asked = _options(call)
     entry = call.get()
-    _check(call, entry, wanted)
-    gone, made = remove(call.context, call.stored, entry, wanted)
+    check(call, entry, asked)
+    gone, made = remove(call.context, call.stored, entry, asked)
     if gone and call.kind.kind not in _TELLS_OBJECT:
         return answer(200, _success(call.kind, made))
     return presenting.obj(call, kinds.convert(made, call.kind))
@@ -55,7 +59,7 @@ def delete(call: Call) -> Answer:
 
 def collection(call: Call) -> Answer:
     presenting.form(call)
-    wanted = _options(call)
+    asked = _options(call)
     filter, store = filtering.of(call), call.context.store
     found = [
         entry
@@ -63,7 +67,8 @@ def collection(call: Call) -> Answer:
         if filter.matches(entry)
     ]
     for entry in found:
-        remove(call.context, call.stored, entry, wanted)
+        check(call, entry, asked)
+        remove(call.context, call.stored, entry, asked)
     return presenting.many(call, found, {"resourceVersion": str(store.revision)})
 
 
@@ -85,27 +90,34 @@ def remove(
 
 
 def _options(call: Call) -> Wanted:
-    """Of the body, and of the query.  Raises `RequestRefused`: 400, 422."""
-    body: dict[str, Any] = {}
-    if call.request.body:
-        body = bodies.parse(call, None)
-        if body.get("kind", "DeleteOptions") != "DeleteOptions":
-            raise bad_request(
-                f'no kind "{body["kind"]}" is registered for version '
-                f'"{body.get("apiVersion", "")}" in scheme "pkg/runtime/scheme.go:111"'
-            )
-    query = dict(part.partition("=")[::2] for part in call.request.query.split("&") if part)
-    policy = body.get("propagationPolicy") or query.get("propagationPolicy") or ""
-    orphan = body.get("orphanDependents")
-    if orphan is None and query.get("orphanDependents"):
-        orphan = query["orphanDependents"] == "true"
+    """Of the body, or else of the query.  Raises `RequestRefused`: 400, 422."""
+    if not call.request.body:
+        return wanted(requests.delete_options(call.request.query))
+    body = bodies.parse(call, None)
+    if body.get("kind", "DeleteOptions") != "DeleteOptions":
+        raise bad_request(
+            f'no kind "{body["kind"]}" is registered for version '
+            f'"{body.get("apiVersion", "")}" in scheme "pkg/runtime/scheme.go:111"'
+        )
+    try:
+        decoding.decode(_OPTIONS, body)
+    except RequestRefused as refused:  # of options the decoder's words alone are told
+        raise bad_request(refused.message.partition("as a DeleteOptions: ")[2]) from None
+    return wanted(body)
+
+
+def wanted(options: dict[str, Any]) -> Wanted:
+    """What DeleteOptions in form say.  Raises `RequestRefused`: 422."""
+    policy, orphan = options.get("propagationPolicy") or "", options.get("orphanDependents")
     _check_policy(policy, orphan)
+    dry_run = options.get("dryRun") or []
+    if set(dry_run) - {"All"}:
+        raise requests.refuse_dry_run(dry_run, "DeleteOptions")
     if orphan is not None:
         policy = "Orphan" if orphan else "Background"
-    conditions = body.get("preconditions") or {}
-    dry_run = call.options.dry_run or bool(body.get("dryRun"))
+    conditions = options.get("preconditions") or {}
     return Wanted(
-        policy, conditions.get("uid") or "", conditions.get("resourceVersion") or "", dry_run
+        policy, conditions.get("uid") or "", conditions.get("resourceVersion") or "", bool(dry_run)
     )
 
 
@@ -113,16 +125,20 @@ def _check_policy(policy: str, orphan: bool | None) -> None:
     if policy and orphan is not None:
         why = "orphanDependents and deletionPropagation cannot be both set"
         wrong = f'Invalid value: "{policy}": {why}'
-        raise refuse_options("DeleteOptions", "propagationPolicy", "FieldValueInvalid", wrong)
+        raise requests.refuse_options(
+            "DeleteOptions", "propagationPolicy", "FieldValueInvalid", wrong
+        )
     if policy and policy not in _POLICIES:
         known = ", ".join(f'"{one}"' for one in (*_POLICIES, "nil"))
         wrong = f'Unsupported value: "{policy}": supported values: {known}'
-        raise refuse_options("DeleteOptions", "propagationPolicy", "FieldValueNotSupported", wrong)
+        raise requests.refuse_options(
+            "DeleteOptions", "propagationPolicy", "FieldValueNotSupported", wrong
+        )
 
 
-def _check(call: Call, entry: Entry, wanted: Wanted) -> None:
+def check(call: Call, entry: Entry, wanted: Wanted) -> None:
     """Raises `RequestRefused`: 403 for what may not go, 409 for what is another object."""
-    kind, name = call.kind, call.target.name
+    kind, name = call.kind, entry.key.rpartition("/")[2]
     if kind.resource == "namespaces" and name in lifecycle.SYSTEM_NAMESPACES:
         message = f'namespaces "{name}" is forbidden: this namespace may not be deleted'
         raise RequestRefused(403, "Forbidden", message, details(kind, name))

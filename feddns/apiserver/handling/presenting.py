@@ -5,7 +5,7 @@
     application/json;as=Table;v=v1;g=meta.k8s.io                a Table, as kubectl get prints
     application/json;as=PartialObjectMetadata;v=v1;…            metadata alone (…List for lists)
     application/yaml                                            the same as YAML
-    application/vnd.kubernetes.protobuf alone, text/html        406
+    application/vnd.kubernetes.protobuf alone, text/html        406; YAML for a watch, too
 
 Pure.  Called by the verbs.
 """
@@ -25,10 +25,13 @@ from feddns.apiserver.store import Entry
 OBJECT = ""
 TABLE = "Table"
 METADATA = "PartialObjectMetadata"
-_MEDIA = ("application/json", "application/yaml", "*/*", "application/*")
+_YAML = "application/yaml"
+_MEDIA = (JSON, _YAML, "*/*", "application/*")
 _META = "meta.k8s.io"
-_OFFERED = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
+_OFFERED = (JSON, _YAML, "application/vnd.kubernetes.protobuf")
+_STREAMED = tuple(f"{one};stream=watch" for one in _OFFERED if one != _YAML)
 _NO_SUCH_FORM = f"only the following media types are accepted: {', '.join(_OFFERED)}"
+_NO_SUCH_STREAM = f"only the following media types are accepted: {', '.join(_STREAMED)}"
 _INCLUDED = ("Metadata", "Object", "None")
 
 
@@ -41,13 +44,15 @@ def form(call: Call) -> str:
         medium, *parameters = clause.split(";")
         if medium not in _MEDIA:
             continue
+        if medium == _YAML and call.verb == "watch":
+            raise RequestRefused(406, "NotAcceptable", _NO_SUCH_STREAM)
         given = dict(one.partition("=")[::2] for one in parameters)
         wanted = given.get("as", "").removesuffix("List")
         if wanted == OBJECT:
             return OBJECT
         if wanted in (TABLE, METADATA) and given.get("g") == _META and given.get("v") == "v1":
             return wanted
-        if medium == "application/json":
+        if medium == JSON:
             raise RequestRefused(406, "NotAcceptable", _NO_SUCH_FORM)
     raise not_acceptable(call.verb)
 
@@ -56,7 +61,7 @@ def not_acceptable(verb: str) -> RequestRefused:
     """406, in kube-apiserver's words; protobuf is in them, and is not answered."""
     offered = list(_OFFERED)
     if verb in ("list", "watch"):
-        offered += [f"{one};stream=watch" for one in _OFFERED if "yaml" not in one]
+        offered += _STREAMED
     return RequestRefused(
         406, "NotAcceptable",
         f"406: Not Acceptable\n\nAvailable representations: {', '.join(offered)}", {},
@@ -77,10 +82,12 @@ _Dumper.add_representer(str, _Dumper.represent_text)
 
 def as_accepted(made: Answer, accept: str) -> Answer:
     """The answer as YAML, where the client wants nothing else."""
-    if "application/yaml" not in accept or "json" in accept or made.content_type != JSON:
+    if made.watch is not None or made.content_type != JSON:
+        return made
+    if _YAML not in accept or "json" in accept:
         return made
     text = yaml.dump(msgspec.json.decode(made.body), Dumper=_Dumper, allow_unicode=True)
-    return made._replace(body=text.encode(), content_type="application/yaml")
+    return made._replace(body=text.encode(), content_type=_YAML)
 
 
 def one(call: Call, entry: Entry, status: int = 200) -> Answer:

@@ -71,7 +71,9 @@ def _start(call: Call) -> _Start:
     if options.continued:
         if options.resource_version not in ("", "0"):
             raise bad_request("specifying resource version is not allowed when using continue")
-        return _read_token(call, options.continued)
+        start = _read_token(call, options.continued)
+        _check_known(call, start.at)
+        return start
     revision = requests.revision(options.resource_version, "list")
     _check_known(call, revision)
     exact = options.match == "Exact" or (options.limit and not options.match)
@@ -155,11 +157,11 @@ def _read_token(call: Call, text: str) -> _Start:
         raise bad_request(f"invalid continue token: continue key is not valid: {why}") from None
     except (binascii.Error, ValueError) as error:
         raise bad_request(f"invalid continue token: continue key is not valid: {error}") from None
-    if token.v != "meta.k8s.io/v1" or not token.start.startswith("/"):
+    if token.v != "meta.k8s.io/v1":
         raise bad_request(
             "invalid continue token: continue key is not valid: server does not recognize this "
             'encoded version "' + token.v + '"'
         )
-    key = token.start[1:].rstrip("\0")
+    key = token.start.removeprefix("/").rstrip("\0")
     namespace = call.target.namespace
     return _Start(max(token.rv, 0), f"{namespace}/{key}" if namespace else key)

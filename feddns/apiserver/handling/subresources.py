@@ -3,7 +3,7 @@
     status     get, update, patch: only the status is written
     scale      get, update, patch: a Scale (autoscaling/v1), of Deployments, ReplicaSets and CRDs
     finalize   update of a Namespace: its spec.finalizers
-    eviction   create: the Pod is deleted
+    eviction   create: the Pod is deleted, as the deleteOptions say
     binding    create: the Pod has its node
     token      create: a token of the ServiceAccount
     log        there are no logs: refused in words
@@ -17,7 +17,7 @@ import base64
 import copy
 from typing import Any
 
-from feddns.apiserver import selectortext, validation
+from feddns.apiserver import decoding, selectortext, validation
 from feddns.apiserver.handling import bodies, deleting, presenting, reading, writing
 from feddns.apiserver.handling.call import Answer, Call, answer, bad_request, load, modified
 from feddns.apiserver.handling.writing import Object
@@ -27,6 +27,13 @@ from feddns.apiserver.refusals import Cause, RequestRefused
 
 _SHORTEST_TOKEN = 600
 """Seconds."""
+_AN_HOUR = 3600
+_SCHEMAS = {
+    "scale": "io.k8s.api.autoscaling.v1.Scale",
+    "binding": "io.k8s.api.core.v1.Binding",
+    "eviction": "io.k8s.api.policy.v1.Eviction",
+    "token": "io.k8s.api.authentication.v1.TokenRequest",
+}
 _STREAMS = ("exec", "attach", "portforward", "proxy")
 """What needs something that runs."""
 
@@ -66,6 +73,24 @@ def not_allowed() -> RequestRefused:
     )
 
 
+def _kind_of(call: Call) -> Kind:
+    """The kind of the bodies, where it is not that of the object."""
+    name = call.target.subresource
+    sub = SUBRESOURCES[name]
+    plural = call.kind.plural
+    return Kind(sub.group, sub.version or "v1", sub.kind, plural, "", definition=_SCHEMAS[name])
+
+
+def _asked(call: Call) -> Object:
+    """The body, in form.  Raises `RequestRefused`: 400."""
+    asked, kind = bodies.parse(call, None), _kind_of(call)
+    decoding.decode(kind, asked)
+    name = (asked.get("metadata") or {}).get("name")
+    if name and name != call.target.name:
+        raise bad_request(f"name in URL does not match name in {kind.kind} object")
+    return asked
+
+
 # --- scale ---------------------------------------------------------------------------------------
 
 
@@ -73,26 +98,22 @@ def _scale(call: Call) -> Answer:
     entry = call.get()
     old = load(call.stored, call.stored, entry)
     scale = _scale_of(call, old)
-    as_scale = call._replace(kind=_scale_kind(call))
+    as_scale = call._replace(kind=_kind_of(call))
     if call.verb == "get":
         return presenting.obj(as_scale, scale)
     if call.verb == "update":
         asked = bodies.parse(call, None)
     else:
         asked = writing.patched(as_scale, copy.deepcopy(scale), bodies.medium(call))
+    decoding.decode(as_scale.kind, asked)
     given = (asked.get("metadata") or {}).get("resourceVersion")
     if given and given != str(entry.revision):
         raise modified(call.kind, call.target.name)
-    replicas = (asked.get("spec") or {}).get("replicas", 0)
-    if not isinstance(replicas, int) or isinstance(replicas, bool):
-        raise bad_request(
-            'Scale in version "v1" cannot be handled as a Scale: json: cannot unmarshal into Go '
-            "struct field ScaleSpec.spec.replicas of type int32"
-        )
+    replicas = (asked.get("spec") or {}).get("replicas") or 0
     if replicas < 0:
         why = f"Invalid value: {replicas}: must be greater than or equal to 0"
         cause = Cause("FieldValueInvalid", why, "spec.replicas")
-        raise validation.refuse(_scale_kind(call), call.target.name, [cause])
+        raise validation.refuse(as_scale.kind, call.target.name, [cause])
     made = call.object_of(entry)
     _put(made, _paths(call)["specReplicasPath"], replicas)
     whole = call._replace(target=call.target._replace(subresource=""))
@@ -102,12 +123,6 @@ def _scale(call: Call) -> Answer:
     return presenting.obj(as_scale, _scale_of(call, made))
 
 
-def _scale_kind(call: Call) -> Kind:
-    sub = SUBRESOURCES["scale"]
-    return Kind(sub.group, sub.version, sub.kind, call.kind.plural, "", definition=_SCALE_SCHEMA)
-
-
-_SCALE_SCHEMA = "io.k8s.api.autoscaling.v1.Scale"
 _BUILT_IN_PATHS = {
     "specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas",
 }  # fmt: skip
@@ -164,14 +179,21 @@ def _log(call: Call) -> Answer:
 
 
 def _evict(call: Call) -> Answer:
+    asked = _asked(call)
+    wanted = deleting.wanted(asked.get("deleteOptions") or {})
+    if call.options.dry_run:
+        wanted = wanted._replace(dry_run=True)
     entry = call.get()
-    deleting.remove(call.context, call.stored, entry, deleting.Wanted())
+    deleting.check(call, entry, wanted)
+    deleting.remove(call.context, call.stored, entry, wanted)
     return answer(201, _done())
 
 
 def _bind(call: Call) -> Answer:
+    node = (_asked(call).get("target") or {}).get("name")
+    if not node:
+        raise RequestRefused(500, "", "target.name: Required value")
     entry = call.get()
-    node = (bodies.parse(call, None).get("target") or {}).get("name", "")
     made = load(call.stored, call.stored, entry)
     made.setdefault("spec", {})["nodeName"] = node
     store = call.context.store
@@ -188,13 +210,13 @@ def _token(call: Call) -> Answer:
     """A token that is good as long as the server runs."""
     call.get()
     target, context = call.target, call.context
-    asked = bodies.parse(call, None) if call.request.body else {}
-    seconds = (asked.get("spec") or {}).get("expirationSeconds") or 3600
+    asked = _asked(call) if call.request.body else {"spec": {}}
+    seconds = asked["spec"].get("expirationSeconds") or _AN_HOUR
+    asked["spec"]["expirationSeconds"] = seconds
     if seconds < _SHORTEST_TOKEN:
         why = f"Invalid value: {seconds}: may not specify a duration less than 10 minutes"
         cause = Cause("FieldValueInvalid", why, "spec.expirationSeconds")
-        kind = Kind("authentication.k8s.io", "v1", "TokenRequest", "", "")
-        raise validation.refuse(kind, "", [cause])
+        raise validation.refuse(_kind_of(call), "", [cause])
     text = base64.urlsafe_b64encode(context.entropy(24)).decode().rstrip("=")
     context.tokens[text] = User(
         f"system:serviceaccount:{target.namespace}:{target.name}",

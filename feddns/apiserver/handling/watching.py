@@ -2,10 +2,13 @@
 
     resourceVersion   sendInitialEvents   first                                  then
     none, 0           -                   ADDED for each object of now           what changes
-    N                 -                   the events since N                     what changes
-    N forgotten       -                   ERROR 410                              the end
-    none, N           true                ADDED for each object, a bookmark      what changes
-                                          with k8s.io/initial-events-end
+    none, 0           false               nothing                                what changes
+    N                 -, false            the events since N                     what changes
+    N forgotten       -, false            ERROR 410                              the end
+    none, N           true                ADDED for each object of now           what changes
+
+    After the objects of now comes a bookmark with k8s.io/initial-events-end, where bookmarks are
+    allowed.
 
     matched before   matches now   event
     no               yes           ADDED
@@ -56,7 +59,6 @@ class Watch:
         self._waiting = 0
         self._limited = False
         self._has_columns = False
-        self._told = 0
         self._shared = (call.kind.api_version, self._form, call.options.include_object)
 
     def begin(self) -> None:
@@ -68,13 +70,14 @@ class Watch:
     def _begin(self) -> None:
         options, store = self.call.options, self.call.context.store
         revision = requests.revision(options.resource_version, "watch")
-        self._told = store.revision
         if options.initial_events or (revision == 0 and options.initial_events is None):
             for entry in store.entries(self.resource, self.call.target.namespace):
                 if self._filter.matches(entry):
                     self._tell("ADDED", entry)
             if options.bookmarks:
                 self.bookmark(store.revision, _DONE)
+            return
+        if revision == 0:
             return
         try:
             events = store.since(self.resource, revision)
@@ -108,14 +111,12 @@ class Watch:
             if not is_ and now is not None and before is not None:
                 entry = _at(before, event.revision)
             line = memo[key] = self._line(kind, entry)
-        self._told = event.revision
         self._add(line)
 
     def bookmark(self, revision: int, annotations: dict[str, str] | None = None) -> None:
         """Tell that everything up to this revision was told."""
         if self.ended or not self.call.options.bookmarks:
             return
-        self._told = revision
         metadata: dict[str, Any] = {"resourceVersion": str(revision)}
         if annotations:
             metadata["annotations"] = annotations

@@ -49,7 +49,7 @@ _HEAD = ("kind", "apiVersion")
 _LOCKED = {"CustomResourceDefinition", "Lease", "HorizontalPodAutoscaler"}
 """Kinds that are only updated by who tells the resourceVersion."""
 _PATCHES = (
-    patch.JSON_PATCH, patch.MERGE_PATCH, patch.STRATEGIC_MERGE_PATCH,     patch.APPLY_PATCH,
+    patch.JSON_PATCH, patch.MERGE_PATCH, patch.STRATEGIC_MERGE_PATCH, patch.APPLY_PATCH,
 )  # fmt: skip
 
 
@@ -359,8 +359,11 @@ def _apply(call: Call) -> Answer:
     metadata = applied.get("metadata")
     if isinstance(metadata, dict):
         metadata.setdefault("name", call.target.name)
-        if entry is not None:
-            _check_revision(call, entry, {"metadata": {"uid": "", **metadata}})
+        given = [metadata.get(name) for name in ("uid", "resourceVersion")]
+        if entry is not None and all(
+            isinstance(one, str | None) for one in given
+        ):  # or `apply` says
+            _check_revision(call, entry, {"metadata": metadata})
     type, force = schema.type_of(call.kind), bool(call.options.force)
     made = apply.apply(live, applied, type, by, force)
     bodies.form(call, made, [])
