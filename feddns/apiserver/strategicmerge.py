@@ -137,20 +137,29 @@ def _merge_list(original: list[Any], patch: list[Any], type: Type, *, deletes: b
         return original
     if not _of_objects(original, patch):
         if deletes:
-            return [item for item in original if item not in patch]
+            gone = set(map(_hashed, patch))
+            return [item for item in original if _hashed(item) not in gone]
         return _ordered(_once([*original, *patch]), patch, original, "")
     key = type.merge_key
     if not key:
         raise RequestRefused(500, "", "cannot merge lists without merge key for struct")
     original, patch = _follow_directives(original, patch, key)
-    merged = list(original)
+    return _ordered(_by_key(original, patch, type), patch, original, key)
+
+
+def _by_key(original: list[Any], patch: list[Any], type: Type) -> list[Any]:
+    """The items of both; those of a key are one, the first of them on the server."""
+    merged, key, places = list(original), type.merge_key, dict[Any, int]()
+    for at, item in enumerate(merged):
+        if key in item:
+            places.setdefault(_hashed(item[key]), at)
     for item in patch:
-        at = _find(merged, key, _key_of(item, key))
-        if at is None:
+        at = places.setdefault(_hashed(_key_of(item, key)), len(merged))
+        if at == len(merged):
             merged.append(item)
         else:
             merged[at] = _merge_object(merged[at], item, type.element or Type())
-    return _ordered(merged, patch, original, key)
+    return merged
 
 
 def _of_objects(*lists: list[Any]) -> bool:
@@ -168,21 +177,22 @@ def _follow_directives(
     original: list[Any], patch: list[Any], key: str
 ) -> tuple[list[Any], list[Any]]:
     """The list without what the patch deletes, and the patch without its directives."""
-    plain, replaces = [], False
+    plain, gone, replaces = [], set(), False
     for item in patch:
         directive = item.get(_DIRECTIVE)
         if _DIRECTIVE not in item:
             plain.append(item)
         elif directive == "delete":
-            gone = _key_of(item, key)
-            original = [one for one in original if key not in one or one[key] != gone]
+            gone.add(_hashed(_key_of(item, key)))
         elif directive == "replace":
             replaces = True
         elif directive == "merge":
             raise RequestRefused(500, "", "merging lists cannot yet be specified in the patch")
         else:
             _unknown_directive(item)
-    return (plain, []) if replaces else (original, plain)
+    if replaces:
+        return plain, []
+    return [one for one in original if key not in one or _hashed(one[key]) not in gone], plain
 
 
 def _merge_in_order(
@@ -270,13 +280,6 @@ def _key_of(item: Any, key: str) -> Any:
         text = f"map: {gotext.shown(item)} does not contain declared merge key: {key}"
         raise RequestRefused(500, "", text)
     return item[key]
-
-
-def _find(items: list[Any], key: str, value: Any) -> int | None:
-    for place, item in enumerate(items):
-        if key in item and item[key] == value:
-            return place
-    return None
 
 
 def _once(items: list[Any]) -> list[Any]:

@@ -107,6 +107,7 @@ def test_copies_of_copies_end() -> None:
 def test_something_else_than_an_object() -> None:
     with pytest.raises(RequestRefused) as refused:
         patch.json_patch({"a": 1}, [{"op": "replace", "path": "", "value": []}])
+    assert refused.value.code == 422
     assert refused.value.message == (
         ' "" is invalid: patch: Invalid value: "[]": couldn\'t get version/kind; json parse error: '
         "json: cannot unmarshal array into Go value of type struct { APIVersion string "

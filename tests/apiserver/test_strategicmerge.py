@@ -68,6 +68,14 @@ def names(found: Any) -> str:
         ({}, {"items": [*items("a"), {"name": "b", "$patch": "delete"}]}, {"items": items("a")}),
         ({"items": items("a")}, {"items": None}, {}),
         ({"items": []}, {"items": []}, {"items": []}),
+        ({"items": items("a", "a", value="1")},
+         {"items": [{"name": "a", "value": "2"}, *items("b"), {"name": "b", "value": "3"}]},
+         {"items": [*items("a", value="2"), *items("a", value="1"), *items("b", value="3")]}),
+        ({"items": items("a", "c", "b", "a")},
+         {"items": [{"name": "a", "$patch": "delete"}, {"name": "b", "$patch": "delete"}]},
+         {"items": items("c")}),
+        ({"words": ["a", True, 1]}, {"$deleteFromPrimitiveList/words": [1]},
+         {"words": ["a", True]}),
     ],
 )  # fmt: skip
 def test_strategic_merge_patch(before: Any, change: Any, made: Any) -> None:
@@ -122,6 +130,12 @@ def test_strategic_merge_patches_that_are_none(change: Any, code: int, message: 
     with pytest.raises(RequestRefused) as refused:
         patch.strategic(before, change, OBJECT)
     assert (refused.value.code, refused.value.message) == (code, message)
+
+
+def test_large_lists_take_no_long() -> None:
+    before = {"items": [{"name": str(number)} for number in range(10_000)]}
+    change = {"items": [{**item, "value": "x"} for item in before["items"]]}
+    assert patch.strategic(before, change, OBJECT) == change
 
 
 _NAMES = st.sampled_from([
