@@ -18,6 +18,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 _TEN_YEARS = datetime.timedelta(days=3650)
 _A_YEAR = datetime.timedelta(days=365)
 _AN_HOUR = datetime.timedelta(hours=1)
+_LONGEST_NAME = 64
+"""Of a common name (RFC 5280, appendix A.1)."""
 
 
 class Pair(NamedTuple):
@@ -30,7 +32,8 @@ class Pair(NamedTuple):
 def authority(name: str, now: datetime.datetime) -> Pair:
     """A new authority, for ten years."""
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{name} authority")])
+    shown = f"{name} authority".encode()[:_LONGEST_NAME].decode(errors="ignore")
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, shown)])
     usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
     made = (
         _builder(subject, subject, key, now, _TEN_YEARS)

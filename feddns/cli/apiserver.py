@@ -12,7 +12,10 @@ from pathlib import Path
 
 import click
 
-from feddns.errors import SettingRefused
+from feddns.errors import OperatorNeeded, SettingRefused
+
+_FEWEST = 8
+"""Addresses of Services, as kube-apiserver."""
 
 
 @click.command(name="apiserver")
@@ -64,37 +67,46 @@ async def _run(options: object, kubeconfig: Path | None) -> None:
     from feddns.apiserver import server
 
     assert isinstance(options, server.Options)
-    running = await server.start(options)
-    if kubeconfig is not None:
-        _write(kubeconfig, json.dumps(running.kubeconfig(), indent=2) + "\n")
-    click.echo(f"serving {running.url}" + (f", see {kubeconfig}" if kubeconfig else ""))
-    sys.stdout.flush()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
-    await stopping.wait()
-    await running.stop()
+    running = await server.start(options)
+    try:
+        if kubeconfig is not None:
+            _write(kubeconfig, json.dumps(running.kubeconfig(), indent=2) + "\n")
+        click.echo(f"serving {running.url}" + (f", see {kubeconfig}" if kubeconfig else ""))
+        sys.stdout.flush()
+        await stopping.wait()
+    finally:
+        await running.stop()
 
 
 def _write(path: Path, text: str) -> None:
-    """In one step, readable by its owner only."""
+    """In one step, readable by its owner only.  Raises `OperatorNeeded`."""
     new = path.with_name(f"{path.name}.new")
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    new.replace(path)
+    try:
+        new.unlink(missing_ok=True)
+        descriptor = os.open(new, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+        new.replace(path)
+    except OSError as error:
+        raise OperatorNeeded(f"--write-kubeconfig {path}: {error.strerror}") from error
 
 
 def _ranges(text: str) -> tuple[str, ...]:
     ranges = tuple(part.strip() for part in text.split(",") if part.strip())
     try:
-        versions = [ipaddress.ip_network(one).version for one in ranges]
+        networks = [ipaddress.ip_network(one) for one in ranges]
     except ValueError as error:
         raise SettingRefused(f"--service-cluster-ip-range: {error}") from None
-    if not ranges or len(set(versions)) != len(versions):
+    if not networks or len({one.version for one in networks}) != len(networks):
         raise SettingRefused("--service-cluster-ip-range: one range, or one of each family")
+    for one in networks:
+        if one.num_addresses < _FEWEST:
+            few = f"{one} has fewer than {_FEWEST} addresses"
+            raise SettingRefused(f"--service-cluster-ip-range: {few}")
     return ranges
 
 

@@ -397,6 +397,10 @@ def kubectl(process: Process, tmp_path: Path, request: pytest.FixtureRequest) ->
         (("--service-cluster-ip-range", "x"), "--service-cluster-ip-range"),
         (("--token", "x"), "--token: not TOKEN=USER"),
         (("--listen", "x"), "not ADDRESS:PORT"),
+        (
+            ("--listen", "127.0.0.1:0", "--write-kubeconfig", "none/x"),
+            "--write-kubeconfig none/x: No such file or directory",
+        ),
     ],
 )
 def test_settings_that_are_refused(arguments: tuple[str, ...], words: str) -> None:
