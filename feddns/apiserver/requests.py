@@ -18,7 +18,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs
 
 from feddns.apiserver.refusals import Cause, RequestRefused
 
@@ -33,7 +33,7 @@ _MOST_DIGITS = 20
 
 
 class Request(NamedTuple):
-    """What came.  `headers` have lower-case names; `query` is as in the URL."""
+    """What came.  `headers` have lower-case names; `path` is decoded, `query` as in the URL."""
 
     method: str
     path: str
@@ -55,7 +55,7 @@ class Target(NamedTuple):
 
 def target(path: str) -> Target | None:
     """What the path names, or None when it is not of objects."""
-    parts = [unquote(part) for part in path.strip("/").split("/")]
+    parts = path.strip("/").split("/")
     match parts:
         case ["api", version, *rest] if rest:
             return _within("", version, rest)

@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from feddns.apiserver.refusals import Cause
+from feddns.apiserver.refusals import Cause, RequestRefused
 from feddns.apiserver.store import Entry, Event
 
 RESOURCE = "services"
@@ -66,14 +66,18 @@ class Addresses:
     def _count(self, entry: Entry, step: int) -> None:
         spec = entry.object().get("spec") or {}
         for address in spec.get("clusterIPs") or ():
-            self._addresses[address] += step
+            self._addresses[_canonical(address)] += step
         for port in _ports_of(spec):
             self._ports[port] += step
 
     # --- one Service -----------------------------------------------------------------------------
 
     def fit(self, obj: Object, old: Object | None, entropy: Callable[[int], bytes]) -> list[Cause]:
-        """Give the Service what it has not; the causes why that is not possible."""
+        """Give the Service what it has not; the causes why that is not possible.
+
+        Raises `RequestRefused`: 500, where no port is left or the one of the health check is not
+        free.
+        """
         spec, before = obj["spec"], (old or {}).get("spec") or {}
         _join(spec, before)
         if before:
@@ -146,9 +150,9 @@ class Addresses:
         except ValueError:
             return "not a valid IP address"
         network = self.networks.get(_FAMILIES[parsed.version])
-        if network is None or parsed not in network:
+        if network is None or parsed not in network or parsed in _not_given(network):
             return "the provided network does not match the current range"
-        return "provided IP is already allocated" if self._addresses[address] > 0 else ""
+        return "provided IP is already allocated" if self._addresses[str(parsed)] > 0 else ""
 
     def _free_address(self, network: Network, entropy: Callable[[int], bytes]) -> str:
         """By chance, then the first; not those of the network and the broadcast."""
@@ -177,6 +181,8 @@ class Addresses:
             given, protocol = port.get("nodePort"), port.get("protocol", "TCP")
             if not given and wanted:
                 given = shared.get(port["port"]) or self._free_port(mine, entropy)
+                if not given:
+                    raise _internal("failed to allocate a nodePort: range is full")
                 port["nodePort"] = given
             elif given:
                 why = "" if given in kept or given in mine else self._why_not_port(given)
@@ -189,10 +195,25 @@ class Addresses:
                 used.add((given, protocol))
                 shared.setdefault(port["port"], given)
         if spec["type"] == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local":
-            spec["healthCheckNodePort"] = spec.get("healthCheckNodePort") or self._free_port(
-                mine, entropy
-            )
+            self._fit_health_port(spec, before, mine, entropy)
         return []
+
+    def _fit_health_port(
+        self, spec: Object, before: Object, mine: set[int], entropy: Callable[[int], bytes]
+    ) -> None:
+        """Raises `RequestRefused`: 500, as kube-apiserver calls it."""
+        given = spec.get("healthCheckNodePort") or 0
+        if not given:
+            given = self._free_port(mine, entropy)
+            if not given:
+                raise _internal("failed to allocate a HealthCheck NodePort : range is full")
+            spec["healthCheckNodePort"] = given
+        elif given != before.get("healthCheckNodePort"):
+            why = self._why_not_port(given)
+            if given in mine:
+                why = "provided port is already allocated"
+            if why:
+                raise _internal(f"failed to allocate requested HealthCheck NodePort {given}: {why}")
 
     def _why_not_port(self, port: int) -> str:
         if port not in _PORTS:
@@ -252,7 +273,21 @@ def _wrong_addresses(spec: Object, before: Object) -> list[Cause]:
     had = before.get("clusterIPs")
     if had and before.get("type") != "ExternalName" and given[:1] != had[:1]:
         return [_invalid("spec.clusterIPs[0]", given, "may not change once set")]
+    if given and spec.get("clusterIP", given[0]) != given[0]:
+        return [_invalid("spec.clusterIPs", given, "first value must match `clusterIP`")]
     return []
+
+
+def _not_given(network: Network) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, ...]:
+    """What means the network itself, or all that are in it."""
+    if network.version == 6:
+        return (network.network_address,)
+    return (network.network_address, network.broadcast_address)
+
+
+def _canonical(address: str) -> str:
+    """One spelling of an IPv6 address, of many."""
+    return str(ipaddress.ip_address(address)) if ":" in address else address
 
 
 def _is_address(text: str) -> bool:
@@ -329,6 +364,11 @@ def _families_of(addresses: Iterable[str]) -> list[str]:
         if address and address != "None":
             found.append("IPv6" if ":" in address else "IPv4")
     return found
+
+
+def _internal(why: str) -> RequestRefused:
+    message = f"Internal error occurred: {why}"
+    return RequestRefused(500, "InternalError", message, causes=[Cause("", why)])
 
 
 def _invalid(field: str, value: Any, why: str) -> Cause:

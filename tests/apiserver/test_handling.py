@@ -246,6 +246,9 @@ def test_bodies_that_are_none(api: InProcess) -> None:
         assert error.code == 400
         assert words in str(error)
     assert refused(api, "POST", CONFIG_MAPS, {}, content_type="text/plain").code == 415
+    text = refused(api, "POST", CONFIG_MAPS, {"metadata": "x"})
+    assert str(text).endswith("Go struct field ConfigMap.metadata of type v1.ObjectMeta")
+    assert refused(api, "POST", CONFIG_MAPS, {"metadata": None}).code == 422
     secret = {"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "a"}}
     assert "cannot be handled as a ConfigMap" in str(refused(api, "POST", CONFIG_MAPS, secret))
 

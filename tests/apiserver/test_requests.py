@@ -21,6 +21,7 @@ from feddns.apiserver.requests import Target
         ("/api/v1/namespaces/a/pods/b/log", Target("", "v1", "pods", "a", "b", "log")),
         ("/apis/apps/v1/namespaces/a/deployments/b", Target("apps", "v1", "deployments", "a", "b")),
         ("/api/v1/nodes/n/proxy/x/y", Target("", "v1", "nodes", "", "n", "proxy/x/y")),
+        ("/api/v1/namespaces/a/pods/b%62", Target("", "v1", "pods", "a", "b%62")),
         ("/api/v1/namespaces//pods", Target("", "v1", "pods")),
         ("/api/v1", None), ("/apis/apps/v1", None), ("/", None), ("/version", None),
     ],

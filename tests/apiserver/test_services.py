@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from feddns.apiserver import services
 from tests.apiserver.inprocess import InProcess, Refused
 
 SERVICES = "/api/v1/namespaces/default/services"
@@ -57,12 +58,54 @@ def test_addresses_that_are_refused(api: InProcess) -> None:
     for address, words in (
         (taken, "provided IP is already allocated"),
         ("192.0.2.1", "does not match the current range"),
+        ("10.96.0.0", "does not match the current range"),
+        ("10.96.0.255", "does not match the current range"),
+        ("fd00:10:96::", "does not match the current range"),
         ("x", "must be a valid IP address"),
     ):
         with pytest.raises(Refused, match=words):
             make(api, "other", clusterIP=address)
     with pytest.raises(Refused, match="may not change once set"):
         api.merge(f"{SERVICES}/s", {"spec": {"clusterIP": "10.96.0.77"}})
+
+
+def test_an_address_is_one_however_it_is_written(api: InProcess) -> None:
+    make(api, clusterIP="fd00:10:96::5")
+    with pytest.raises(Refused, match="provided IP is already allocated"):
+        make(api, "other", clusterIP="fd00:10:96:0::5")
+    assert make(api, "last", clusterIP="fd00:10:96::f:ffff")["clusterIPs"]
+    make(api, "long", clusterIP="fd00:10:96:0::6")
+    with pytest.raises(Refused, match="provided IP is already allocated"):
+        make(api, "other", clusterIP="fd00:10:96::6")
+    with pytest.raises(Refused, match="first value must match `clusterIP`"):
+        make(api, "other", clusterIP="10.96.0.9", clusterIPs=["10.96.0.11"])
+
+
+def test_ports_of_health_checks(api: InProcess) -> None:
+    balanced: dict[str, Any] = {"type": "LoadBalancer", "externalTrafficPolicy": "Local"}
+    port = make(api, **balanced, healthCheckNodePort=30100)["healthCheckNodePort"]
+    same = api.merge(f"{SERVICES}/s", {"spec": {"sessionAffinity": "ClientIP"}})
+    assert (port, same["spec"]["healthCheckNodePort"]) == (30100, 30100)
+    mine = [{"port": 80, "nodePort": 30200}]
+    for given, words in (
+        ({"healthCheckNodePort": 30100}, "30100: provided port is already allocated"),
+        ({"healthCheckNodePort": 80}, "80: provided port is not in the valid range"),
+        ({"healthCheckNodePort": 30200, "ports": mine}, "30200: provided port is already"),
+    ):
+        with pytest.raises(Refused, match=f"requested HealthCheck NodePort {words}") as caught:
+            make(api, "other", **balanced, **given)
+        assert caught.value.code == 500
+    assert api.names(SERVICES) == ["kubernetes", "s"]
+
+
+def test_node_ports_that_are_all_taken(api: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "_PORTS", range(30000, 30002))
+    make(api, type="NodePort", ports=[{"name": "a", "port": 80}, {"name": "b", "port": 81}])
+    with pytest.raises(Refused, match="failed to allocate a nodePort: range is full"):
+        make(api, "other", type="NodePort")
+    balanced: dict[str, Any] = {"type": "LoadBalancer", "externalTrafficPolicy": "Local"}
+    with pytest.raises(Refused, match="failed to allocate a HealthCheck NodePort"):
+        make(api, "other", **balanced, allocateLoadBalancerNodePorts=False)
 
 
 def test_what_is_given_back_is_given_again(api: InProcess) -> None:

@@ -50,9 +50,8 @@ def read(call: Call) -> dict[str, Any]:
 
 def form(call: Call, obj: dict[str, Any], doubled: list[str]) -> None:
     """Bring the object into form; say, or refuse, what the kind has not."""
-    if not isinstance(obj.get("metadata", {}), dict):
-        obj.pop("metadata")
-    obj.setdefault("metadata", {})
+    if obj.get("metadata") is None:
+        obj["metadata"] = {}
     strange = decoding.decode(call.kind, obj) + doubled
     if strange and call.options.field_validation == "Strict":
         raise decoding.strict(call.kind, strange)
