@@ -252,9 +252,7 @@ def _with_last_applied(
         }
     text = fieldsets.spell({**applied, "metadata": metadata}) + "\n"
     kept = {**annotations, LAST_APPLIED: text}
-    if (
-        sum(len(name.encode()) + len(value.encode()) for name, value in kept.items())
-        > _MOST_ANNOTATIONS
-    ):
+    texts = (text or "" for pair in kept.items() for text in pair)  # an applied one may be null
+    if sum(len(text.encode()) for text in texts) > _MOST_ANNOTATIONS:
         del kept[LAST_APPLIED]
     return {**made, "metadata": {**made["metadata"], "annotations": kept}}

@@ -179,6 +179,14 @@ def test_the_annotation_goes_when_it_would_be_too_large() -> None:
     assert LAST_APPLIED not in made["metadata"]["annotations"]
 
 
+def test_the_annotation_stays_beside_an_applied_null() -> None:
+    by = manager("kubectl", "Apply")
+    given = config({"annotations": {"x": None}}, a="1")
+    made = apply.apply(_client_side(a="1"), given, TYPE, by, False)
+    assert made["metadata"]["annotations"]["x"] is None
+    assert '"annotations":{"x":null}' in made["metadata"]["annotations"][LAST_APPLIED]
+
+
 # --- what can be applied -----------------------------------------------------------------------
 
 
