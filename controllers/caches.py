@@ -19,16 +19,16 @@ from typing import NamedTuple
 import msgspec
 
 from controllers import clusters
+from controllers.kinds import NAMESPACES, SECRETS, SERVICES
 from controllers.world import Json, Key, Member, Resource, Shard, Trouble
 from feddns.healthwatch import judge, observe
+from feddns.healthwatch.observe import Counted
 from feddns.kube.objects import Changed, ObjectTable, decode, whole
 
 CLUSTER = Resource("federation.feddns.dev", "v1beta1", "clusters", "Cluster", namespaced=False)
-SECRET = Resource("", "v1", "secrets", "Secret")
-SERVICE = Resource("", "v1", "services", "Service")
+SECRET, SERVICE, NAMESPACE = SECRETS, SERVICES, NAMESPACES
 SLICE = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
 NODE = Resource("", "v1", "nodes", "Node", namespaced=False)
-NAMESPACE = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 
 
 def table(resource: Resource, *, managed: bool = False) -> ObjectTable:
@@ -39,46 +39,14 @@ def table(resource: Resource, *, managed: bool = False) -> ObjectTable:
 # --- EndpointSlices and Nodes, lean --------------------------------------------------------------
 
 
-class _Conditions(msgspec.Struct, gc=False):
-    ready: bool | None = None
-    serving: bool | None = None
-    terminating: bool | None = None
-
-
-class _Target(msgspec.Struct, gc=False):
-    kind: str = ""
-    name: str = ""
-
-
-class _Endpoint(msgspec.Struct, rename="camel", gc=False):
-    addresses: list[str] = []
-    conditions: _Conditions | None = None
-    target_ref: _Target | None = None
-
-
 class _Labelled(msgspec.Struct, gc=False):
     labels: dict[str, str] | None = None
-
-
-class _Slice(msgspec.Struct, rename="camel", gc=False):
-    metadata: _Labelled
-    endpoints: list[_Endpoint] | None = None
-    address_type: str = ""
 
 
 class _Node(msgspec.Struct, gc=False):
     metadata: _Labelled
 
 
-class Counted(NamedTuple):
-    """An EndpointSlice: whose it is, and its endpoints, each as a number."""
-
-    service: str
-    ready: list[int]
-    terminating: list[int]
-
-
-_slice = msgspec.json.Decoder(_Slice).decode
 _node = msgspec.json.Decoder(_Node).decode
 _pack = msgspec.msgpack.Encoder().encode
 _counted = msgspec.msgpack.Decoder(Counted).decode
@@ -86,32 +54,9 @@ _labels = msgspec.msgpack.Decoder(dict[str, str]).decode
 
 
 def lean_slice(raw: bytes | msgspec.Raw) -> bytes | None:
-    """An EndpointSlice as `Counted`; None without a Service.
-
-    Which endpoint counts as what is `healthwatch.observe`'s table, read here without the rest.
-    """
-    try:
-        found = _slice(raw)
-    except (msgspec.DecodeError, UnicodeError):
-        return None
-    service = (found.metadata.labels or {}).get(observe.SERVICE_NAME)
-    if not service:
-        return None
-    ready: list[int] = []
-    terminating: list[int] = []
-    for endpoint in found.endpoints or () if found.address_type != "FQDN" else ():
-        state = endpoint.conditions or _Conditions()
-        if state.ready is not False:
-            ready.append(_identity(endpoint))
-        elif state.terminating and state.serving:
-            terminating.append(_identity(endpoint))
-    return _pack(Counted(service, ready, terminating))
-
-
-def _identity(endpoint: _Endpoint) -> int:
-    """The same for a Pod in the slices of both families."""
-    target = endpoint.target_ref
-    return hash((target.kind, target.name) if target and target.name else (*endpoint.addresses,))
+    """An EndpointSlice as `Counted`; None without a Service."""
+    counted = observe.count(raw)
+    return None if counted is None else _pack(counted)
 
 
 def lean_node(raw: bytes | msgspec.Raw) -> bytes | None:
@@ -165,10 +110,7 @@ class MemberCache:
 
     def endpoints(self, namespace: str, name: str) -> tuple[int, int]:
         """How many endpoints of a Service are ready, and how many serve while they end."""
-        slices = self._shards.get((namespace, name), {}).values()
-        ready = {one for counted in slices for one in counted.ready}
-        terminating = {one for counted in slices for one in counted.terminating}
-        return len(ready), len(terminating - ready)
+        return observe.together(self._shards.get((namespace, name), {}).values())
 
     def node_labels(self) -> Iterator[Mapping[str, str]]:
         """Of each node."""

@@ -42,5 +42,3 @@ class Counts:
     """In the queue of the reconcilers."""
     probes: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By cluster and result."""
-    settled: int = 0
-    """Operations left out, as the member's server has its own form of what was applied."""

@@ -86,10 +86,6 @@ class Following:
             if resource not in self._whole
         ]
 
-    def is_absent(self, resource: Resource) -> bool:
-        """Whether the API has no such resource."""
-        return self._followers[resource].informer.is_absent
-
     def objects(self) -> dict[str, int]:
         """How many of each are kept."""
         return {

@@ -1,4 +1,4 @@
-"""The endpoints of a Service in one cluster, from its EndpointSlices.
+"""The endpoints of a Service in one cluster, from its EndpointSlices; its load balancer.
 
     conditions of an endpoint                    counts as
     ready true or missing                        ready
@@ -8,7 +8,9 @@
     the same Pod in several slices               once (dual stack has a slice for each family)
 
 discovery/v1: a missing `ready` is true, a missing `serving` is as `ready`.  `ready` is false for a
-Pod that ends, unless the Service publishes addresses that are not ready.  Pure.
+Pod that ends, unless the Service publishes addresses that are not ready.
+
+Pure.  Called by the controllers.
 """
 
 from __future__ import annotations
@@ -16,47 +18,92 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+import msgspec
+
 Json = Mapping[str, Any]
 
 SERVICE_NAME = "kubernetes.io/service-name"
 """The label of a slice that names its Service."""
 
 
-class Endpoints(NamedTuple):
-    """How many there are."""
+class Counted(NamedTuple):
+    """An EndpointSlice: whose it is, and its endpoints, each as a number.
 
-    ready: int = 0
-    terminating: int = 0
+    The number is the same for a Pod in the slices of both families, in one process.
+    """
 
-
-def service_of(slice_: Json) -> tuple[str, str]:
-    """Namespace and name of the Service that a slice belongs to; no name when it has no label."""
-    metadata = slice_["metadata"]
-    labels: Mapping[str, str] = metadata.get("labels") or {}
-    return metadata.get("namespace", ""), labels.get(SERVICE_NAME, "")
+    service: str
+    ready: list[int]
+    terminating: list[int]
 
 
-def endpoints(slices: Iterable[Json]) -> Endpoints:
-    """What the slices of one Service say together."""
-    ready: set[str] = set()
-    terminating: set[str] = set()
-    for slice_ in slices:
-        if slice_.get("addressType") == "FQDN":
-            continue
-        for endpoint in slice_.get("endpoints") or ():
-            conditions = endpoint.get("conditions") or {}
-            if conditions.get("ready") in (True, None):
-                ready.add(_identity(endpoint))
-            elif conditions.get("terminating") and conditions.get("serving"):
-                terminating.add(_identity(endpoint))
-    return Endpoints(len(ready), len(terminating - ready))
+class _Conditions(msgspec.Struct, gc=False):
+    ready: bool | None = None
+    serving: bool | None = None
+    terminating: bool | None = None
 
 
-def _identity(endpoint: Json) -> str:
-    target = endpoint.get("targetRef") or {}
-    if target.get("name"):
-        return f"{target.get('kind')}/{target['name']}"
-    return ",".join(endpoint.get("addresses") or ())
+class _Target(msgspec.Struct, gc=False):
+    kind: str = ""
+    name: str = ""
+
+
+class _Endpoint(msgspec.Struct, rename="camel", gc=False):
+    addresses: list[str] = []
+    conditions: _Conditions | None = None
+    target_ref: _Target | None = None
+
+
+class _Labelled(msgspec.Struct, gc=False):
+    labels: dict[str, str] | None = None
+
+
+class _Slice(msgspec.Struct, rename="camel", gc=False):
+    metadata: _Labelled
+    endpoints: list[_Endpoint] | None = None
+    address_type: str = ""
+
+
+_slice = msgspec.json.Decoder(_Slice).decode
+
+
+def count(raw: bytes | msgspec.Raw) -> Counted | None:
+    """What a slice says; None without a Service, and for what is no slice."""
+    try:
+        found = _slice(raw)
+    except (msgspec.DecodeError, UnicodeError):
+        return None
+    service = (found.metadata.labels or {}).get(SERVICE_NAME)
+    if not service:
+        return None
+    ready: list[int] = []
+    terminating: list[int] = []
+    for endpoint in found.endpoints or () if found.address_type != "FQDN" else ():
+        state = endpoint.conditions or _Conditions()
+        if state.ready is not False:
+            ready.append(_identity(endpoint))
+        elif state.terminating and state.serving:
+            terminating.append(_identity(endpoint))
+    return Counted(service, ready, terminating)
+
+
+def together(slices: Iterable[Counted]) -> tuple[int, int]:
+    """Of all slices of a Service: how many endpoints are ready, and how many serve while they
+    end."""
+    ready: set[int] = set()
+    terminating: set[int] = set()
+    for counted in slices:
+        ready.update(counted.ready)
+        terminating.update(counted.terminating)
+    return len(ready), len(terminating - ready)
+
+
+def _identity(endpoint: _Endpoint) -> int:
+    target = endpoint.target_ref
+    return hash((target.kind, target.name) if target and target.name else (*endpoint.addresses,))
+
+
+# --- load balancers ------------------------------------------------------------------------------
 
 
 def ingresses(service: Json | None) -> list[dict[str, str]]:

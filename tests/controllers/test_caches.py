@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
 from controllers import caches
 from controllers.caches import CLUSTER, Caches, Federation, MemberCache, Met
 from controllers.kinds import CONFIGMAPS, NAMESPACES, SERVICES, TABLE
@@ -95,27 +93,6 @@ def test_a_member_is_seen_as_one_knows_it() -> None:
 
 
 # --- shards --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "endpoints",
-    [
-        [],
-        [endpoint("192.0.2.1")],
-        [endpoint("192.0.2.1", ready=False), endpoint("192.0.2.2", ready=True)],
-        [endpoint("192.0.2.1", ready=False, serving=True, terminating=True)],
-        [endpoint("192.0.2.1", ready=False, serving=False, terminating=True)],
-        [endpoint("192.0.2.1", "p", ready=True), endpoint("192.0.2.2", "p", ready=True)],
-        [{"addresses": ["192.0.2.1"]}],
-    ],
-)
-def test_endpoints_count_as_the_health_watch_has_them(endpoints: list[dict[str, Any]]) -> None:
-    for more in ({}, {"addressType": "FQDN"}):
-        raw = slice_("s", *endpoints, **more)
-        kept = caches.lean_slice(raw)
-        cache = MemberCache(Member("us"), KINDS)
-        assert cache.slices_changed([Changed("shop", "s", None, kept)]) == {("shop", "web")}
-        assert cache.endpoints("shop", "web") == observe.endpoints([json.loads(raw)])
 
 
 def test_a_slice_comes_changes_its_service_and_goes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -21,6 +22,13 @@ def slice_(*endpoints: dict[str, Any], family: str = "IPv4") -> dict[str, Any]:
     return {"metadata": metadata, "addressType": family, "endpoints": list(endpoints)}
 
 
+def endpoints(*slices: dict[str, Any]) -> tuple[int, int]:
+    """Ready and terminating ones of these slices of a Service."""
+    counted = [observe.count(json.dumps(one).encode()) for one in slices]
+    assert all(one is not None and one.service == "web" for one in counted)
+    return observe.together(one for one in counted if one is not None)
+
+
 CONDITIONS = [
     ({}, (1, 0)),
     ({"ready": True}, (1, 0)),
@@ -29,34 +37,38 @@ CONDITIONS = [
     ({"ready": False, "serving": True}, (0, 0)),
     ({"ready": False, "serving": True, "terminating": True}, (0, 1)),
     ({"ready": False, "serving": False, "terminating": True}, (0, 0)),
+    ({"ready": False, "terminating": True}, (0, 0)),
     ({"ready": True, "serving": True, "terminating": True}, (1, 0)),  # publishes what is not ready
 ]
 
 
 @pytest.mark.parametrize(("conditions", "expected"), CONDITIONS)
 def test_conditions(conditions: dict[str, bool | None], expected: tuple[int, int]) -> None:
-    assert observe.endpoints([slice_(endpoint("192.0.2.1", **conditions))]) == expected
+    assert endpoints(slice_(endpoint("192.0.2.1", **conditions))) == expected
 
 
 def test_no_slices_no_endpoints_no_conditions() -> None:
-    assert observe.endpoints([]) == (0, 0)
-    assert observe.endpoints([{"metadata": {}, "addressType": "IPv4", "endpoints": None}]) == (0, 0)
-    assert observe.endpoints([slice_({"addresses": ["192.0.2.1"]})]) == (1, 0)
+    assert endpoints() == (0, 0)
+    assert endpoints({**slice_(), "endpoints": None}) == (0, 0)
+    assert endpoints(slice_({"addresses": ["192.0.2.1"]})) == (1, 0)
 
 
 def test_a_pod_of_two_families_is_one() -> None:
     one = slice_(endpoint("192.0.2.1", pod="a"), endpoint("192.0.2.2", pod="b", ready=False))
     two = slice_(endpoint("2001:db8::1", pod="a"), family="IPv6")
-    assert observe.endpoints([one, two]) == (1, 0)
+    assert endpoints(one, two) == (1, 0)
+    ends = slice_(endpoint("192.0.2.1", pod="a", ready=False, serving=True, terminating=True))
+    assert endpoints(ends, two) == (1, 0)
 
 
 def test_names_are_no_endpoints() -> None:
-    assert observe.endpoints([slice_(endpoint("a.example.com"), family="FQDN")]) == (0, 0)
+    assert endpoints(slice_(endpoint("a.example.com"), family="FQDN")) == (0, 0)
 
 
-def test_whose_a_slice_is() -> None:
-    assert observe.service_of(slice_()) == ("shop", "web")
-    assert observe.service_of({"metadata": {"namespace": "shop"}}) == ("shop", "")
+@pytest.mark.parametrize("raw", [b'{"metadata": {}}', b'{"metadata": {"labels": null}}', b"{}",
+                                 b'{"metadata": 1}', b"[", b"\xff"])  # fmt: skip
+def test_what_is_of_no_service(raw: bytes) -> None:
+    assert observe.count(raw) is None
 
 
 @pytest.mark.parametrize(
@@ -95,7 +107,7 @@ def test_types(spec: Any, expected: str) -> None:
 @given(st.permutations([f"192.0.2.{one}" for one in range(4)]), st.integers(1, 3))
 def test_the_order_and_the_cut_into_slices_do_not_matter(addresses: list[str], cut: int) -> None:
     ends = [endpoint(one, ready=one != "192.0.2.0") for one in addresses]
-    assert observe.endpoints([slice_(*ends[:cut]), slice_(*ends[cut:])]) == (3, 0)
+    assert endpoints(slice_(*ends[:cut]), slice_(*ends[cut:])) == (3, 0)
     assert observe.tidy({"ip": one} for one in addresses) == [
         {"ip": one} for one in sorted(addresses)
     ]
