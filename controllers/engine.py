@@ -149,6 +149,8 @@ class Engine:
         """Another leads: nothing is begun any more."""
         self.is_leading = False
         self.pump.queue.clear()
+        if self.health is not None:
+            self.health.rest()
         if self.executor is not None:
             self.executor.is_open = False
             for cluster in self.executor.lanes:

@@ -95,9 +95,16 @@ class ShardHealth:
                 await asyncio.sleep(0)
             self.follow(key)
 
-    async def close(self) -> None:
+    def rest(self) -> None:
+        """Probe nothing: another leads."""
         if self._following is not None:
             self._following.cancel()
+        for id_ in list(self._probes):
+            self._forget(id_)
+        self._by_key.clear()
+
+    async def close(self) -> None:
+        self.rest()
         await self._prober.close()
 
     def _entries(self, cluster: str, key: Key, federated: Json) -> list[dict[str, str]]:
