@@ -29,10 +29,12 @@ import ipaddress
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
+
+from controllers.conditions import timestamp
 
 ZONE = ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone")
 REGION = ("topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/region")
@@ -209,10 +211,11 @@ def _without_probes(given: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def restore(given: Mapping[str, Any]) -> tuple[Health, Places, str]:
+def restore(given: Mapping[str, Any], now: float) -> tuple[Health, Places, str]:
     """What a status that was written before says: health, places, version.
 
-    A condition that is not ours to know means that nothing is known.
+    A condition that is not ours to know means that nothing is known: since now, so that what
+    others wrote of its shards has its grace.
     """
     found = {item.get("type"): item for item in given.get("conditions") or ()}
     ready, offline = found.get("Ready") or {}, found.get("Offline") or {}
@@ -221,7 +224,7 @@ def restore(given: Mapping[str, Any]) -> tuple[Health, Places, str]:
     where = Places(tuple(given.get("zones") or ()), given.get("region") or "")
     version = given.get("version") or ""
     if result is None:
-        return Health(), where, version
+        return Health(ready_since=now, offline_since=now), where, version
     health = Health(
         result, ready.get("message", ""), 0, 0,
         unix(ready.get("lastTransitionTime") or ""), unix(offline.get("lastTransitionTime") or ""),
@@ -238,13 +241,8 @@ def event(before: Health, after: Health) -> tuple[str, str, str] | None:
     return kind, after.result.value[1], after.message
 
 
-def timestamp(at: float) -> str:
-    """RFC 3339, as the API has it."""
-    return datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def unix(text: str) -> float:
-    """The reverse; 0 for what is no time."""
+    """The time in an object; 0 for what is none."""
     try:
         return datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError):

@@ -23,8 +23,8 @@ Pure.  Called by the reconcilers and by `executor`.
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -112,14 +112,14 @@ def done(operation: Operation) -> Told:
     """An operation in a member went well."""
     verb, past = _verbs(operation)
     return Told(
-        operation.key, "Normal", f"{verb}InCluster", f"{past} in cluster {_where(operation)}"
+        operation.key, "Normal", f"{verb}InCluster", f"{past} in cluster {operation.cluster}"
     )
 
 
 def failed(operation: Operation, why: Trouble) -> Told:
     """An operation in a member did not."""
     verb, past = _verbs(operation)
-    message = f"not {past} in cluster {_where(operation)}: {why.message}"
+    message = f"not {past} in cluster {operation.cluster}: {why.message}"
     return Told(operation.key, "Warning", f"{verb}InClusterFailed", _cut(message))
 
 
@@ -129,10 +129,6 @@ def _verbs(operation: Operation) -> tuple[str, str]:
     if isinstance(operation, Apply) and operation.is_new:
         return "Create", "created"
     return "Update", "updated"
-
-
-def _where(operation: Operation) -> str:
-    return operation.cluster
 
 
 def _cut(text: str) -> str:
@@ -154,16 +150,15 @@ def with_conflict(federated: Json, clusters: Mapping[str, Trouble], now: float) 
         "status": "True" if inside else "False",
         "reason": "NotOurs" if inside else "AllOurs",
         "message": f"not the federation's in: {', '.join(inside)}" if inside else "",
-        "lastTransitionTime": rfc3339(now),
+        "lastTransitionTime": timestamp(now),
     }
     if old is not None and old.get("status") == new["status"]:
-        new["lastTransitionTime"] = old.get("lastTransitionTime") or rfc3339(now)
+        new["lastTransitionTime"] = old.get("lastTransitionTime") or timestamp(now)
     if old is not None and all(old.get(field, "") == value for field, value in new.items()):
         return None
     return [one for one in before if one.get("type") != CONFLICT] + [new]
 
 
-def rfc3339(now: float) -> str:
-    """Unix time as the API writes times."""
-    moment = datetime.datetime.fromtimestamp(int(now), datetime.UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+def timestamp(at: float) -> str:
+    """Unix time as the API writes times (RFC 3339)."""
+    return datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

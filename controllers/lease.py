@@ -15,10 +15,13 @@ begin.  `choose` is pure; `Election` ◇ asks and waits.  Called by `runtime`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
+
+import msgspec
 
 from controllers.options import Times
 from controllers.world import Resource
@@ -107,10 +110,10 @@ class Election:
             return
         self._set(False)
         for _ in range(3):  # a renewal that was cut off may be done all the same, even now
-            found = await self._api.get(self._path)
-            if not found.is_good or found.object["spec"].get("holderIdentity") != self._me:
+            found = self._read(await self._api.get(self._path))
+            if found is None or (found.get("spec") or {}).get("holderIdentity") != self._me:
                 return
-            lease = written(found.object, self._me, self._times, datetime.now(UTC))
+            lease = written(found, self._me, self._times, datetime.now(UTC))
             lease["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1}
             if (await self._api.update(self._path, lease)).is_good:
                 return
@@ -123,8 +126,7 @@ class Election:
         found = await self._api.get(self._path)
         if found.status == 404:
             await self._take(now, {})
-        elif found.is_good:
-            lease = found.object
+        elif (lease := self._read(found)) is not None:
             self._seen = look(self._seen, lease, now)
             self.holder = self._seen.record[0]
             chosen = choose(lease, self._me, self._seen, now)
@@ -133,8 +135,18 @@ class Election:
                 self._say(f"{self.holder} leads; standing by", logging.INFO)
             else:
                 await self._take(now, lease)
-        else:
+
+    def _read(self, found: Result) -> dict[str, Any] | None:
+        """The Lease; None, and a word, when there is none."""
+        if not found.is_good:
             self._say(f"the Lease cannot be read: {found}")
+            return None
+        with contextlib.suppress(msgspec.DecodeError):
+            lease: Any = found.object
+            if isinstance(lease, dict) and isinstance(lease.get("spec") or {}, dict):
+                return lease
+        self._say("the Lease cannot be read: what answers is no Kubernetes API")
+        return None
 
     async def _take(self, now: float, lease: Mapping[str, Any]) -> None:
         body = written(lease, self._me, self._times, datetime.now(UTC))

@@ -124,7 +124,7 @@ class Members:
         is_new = member is None
         if member is None:
             member = self.members[name] = Connected(name)
-            restored = clusters.restore(cluster.get("status") or {})
+            restored = clusters.restore(cluster.get("status") or {}, time.time())
             member.health, member.places, member.version = restored
         way = ways.find(cluster, self.secrets, self._world.system_namespace)
         if is_new or way != member.way:

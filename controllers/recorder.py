@@ -13,13 +13,16 @@ I/O.  Called by `engine`, `executor` and `members`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from controllers import clusters
+import msgspec
+
+from controllers import conditions
 from controllers.world import Told
 from feddns.kube.api import Api
 
@@ -55,7 +58,7 @@ class Recorder:
         """Write it soon.  `about` is the object, if it is known: the Event then names its uid."""
         known = self._known.get(told)
         if known is None:
-            known = self._known[told] = _Known(first=clusters.timestamp(now))
+            known = self._known[told] = _Known(first=conditions.timestamp(now))
             if len(self._known) > MOST_KNOWN:
                 self._known.popitem(last=False)
         self._known.move_to_end(told)
@@ -65,7 +68,7 @@ class Recorder:
         if is_told or self._waiting.qsize() >= most:
             return
         known.written = now
-        self._waiting.put_nowait((told, event(told, about or {}, clusters.timestamp(now))))
+        self._waiting.put_nowait((told, event(told, about or {}, conditions.timestamp(now))))
 
     async def run(self) -> None:
         """Write what is told, until it is cancelled."""
@@ -85,7 +88,8 @@ class Recorder:
         result = await self._api.create(collection, body)
         if result.is_good:
             self.written += 1
-            known.path = f"{collection}/{result.object['metadata']['name']}"
+            with contextlib.suppress(msgspec.DecodeError, LookupError, TypeError):
+                known.path = f"{collection}/{result.object['metadata']['name']}"
         elif result.status == 404 or b"NamespaceTerminating" in result.body:
             return  # nobody can read it there any more
         elif str(result) not in self._failures and len(self._failures) < MOST_KNOWN:

@@ -119,9 +119,9 @@ class Runtime:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until `stopping` is set."""
-        jobs = [self.following.run(), self.host.run(), self.recorder.run(), self.engine.pump.run()]
         if self._metrics is not None:
             self.serving.open(self._metrics)
+        jobs = [self.following.run(), self.host.run(), self.recorder.run(), self.engine.pump.run()]
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(job) for job in jobs]

@@ -83,12 +83,15 @@ def test_a_status_is_restored() -> None:
     for probes in ("g", "glll", "o", "r"):
         health = after(probes)
         status = clusters.status(health, Places(("a", "b"), "r"), "v1.36.3")
-        restored, where, version = clusters.restore(status)
+        restored, where, version = clusters.restore(status, 99.0)
         assert clusters.conditions(restored) == clusters.conditions(health)
         assert (where, version) == (Places(("a", "b"), "r"), "v1.36.3")
-    assert after("ll", clusters.restore(clusters.status(after("g"), Places(), ""))[0]).is_ready
+    assert after(
+        "ll", clusters.restore(clusters.status(after("g"), Places(), ""), 99.0)[0]
+    ).is_ready
     foreign = {"conditions": [{"type": "Ready", "status": "Unknown", "reason": "X"}]}
-    assert clusters.restore(foreign) == (Health(), Places(), "")
+    unknown = Health(ready_since=99.0, offline_since=99.0)
+    assert clusters.restore(foreign, 99.0) == (unknown, Places(), "")
 
 
 def test_a_status_is_written_when_it_says_something_new() -> None:

@@ -13,8 +13,9 @@ import pytest
 from controllers import lease
 from controllers.lease import NAME, Election, Seen
 from controllers.options import Times
-from feddns.kube.api import Api
+from feddns.kube.api import Api, Result
 from feddns.kube.credentials import Credentials
+from tests import virtualtime
 from tests.controllers.running import SYSTEM, Federation
 
 QUICK = Times(duration=1.0, renew=0.6, retry=0.1)
@@ -58,6 +59,27 @@ def test_what_is_written() -> None:
     assert renewed["spec"]["acquireTime"] == moment
     assert renewed["spec"]["renewTime"] == "2026-01-02T03:04:09.000006Z"
     assert lease.written(new, "other", Times(), AT)["spec"]["leaseTransitions"] == 1
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"spec": 1}'])
+def test_what_is_no_lease_is_said_once_and_ends_nothing(
+    body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Odd:
+        async def get(self, _: str) -> Result:
+            return Result(200, body)
+
+    async def main() -> None:
+        one = Election(Odd(), SYSTEM, "me", QUICK, lambda _: None)  # type: ignore[arg-type]
+        running = asyncio.ensure_future(one.run())
+        await asyncio.sleep(5)
+        assert not running.done()
+        assert not one.is_leading
+        running.cancel()
+
+    virtualtime.run(main())
+    [record] = caplog.records
+    assert "what answers is no Kubernetes API" in record.getMessage()
 
 
 # --- on a real one -------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -322,6 +323,21 @@ def test_a_shard_of_the_controllers_own_is_not_probed(play: Callable[..., None])
     play(talk)
 
 
+def test_who_does_not_lead_any_more_probes_nothing(play: Callable[..., None]) -> None:
+    async def talk(scene: Scene, wire: Wire) -> None:
+        await scene.until(5)
+        assert wire.probed
+        scene.engine.follow()
+        wire.probed.clear()
+        await scene.until(60)
+        assert wire.probed == []
+        scene.engine.lead()
+        await scene.until(65)
+        assert wire.probed
+
+    play(talk, probe="tcp every=1s")
+
+
 # --- what was read, and of when ------------------------------------------------------------------
 
 
@@ -360,6 +376,15 @@ def test_a_member_that_was_ready_is_so_from_the_start_and_nothing_of_it_is_read(
     conditions = [{"type": one, "status": is_so, "reason": why}
                   for one, (is_so, why) in said.items()]  # fmt: skip
     play(talk, conditions=conditions)
+
+
+def test_a_member_of_which_nothing_is_known_is_not_away_for_ever(play: Callable[..., None]) -> None:
+    async def talk(scene: Scene, _: Wire) -> None:
+        ready, since, _ = seen(scene)
+        assert not ready
+        assert time.time() - since < 60
+
+    play(talk)
 
 
 def test_another_address_is_of_a_member_that_was_not_read(play: Callable[..., None]) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from controllers import options
 from controllers.options import Options
 from feddns.errors import SettingRefused
+from tests.serving import loopback
 
 
 def test_defaults_and_their_texts() -> None:
@@ -90,6 +94,21 @@ def test_the_program_says_it_in_one_line() -> None:
     assert missing.returncode == 2
     assert "/nowhere cannot be read" in missing.stderr.splitlines()[-1]
     assert "--profiling has no effect here" in missing.stderr
+
+
+def test_a_port_that_is_taken_is_one_line(tmp_path: Path) -> None:
+    kubeconfig = tmp_path / "kubeconfig"
+    entry = {"name": "x", "cluster": {"server": "http://127.0.0.1:9"}}
+    context = {"name": "x", "context": {"cluster": "x"}}
+    found = {"current-context": "x", "contexts": [context], "clusters": [entry]}
+    kubeconfig.write_text(json.dumps(found))
+    with socket.create_server((loopback(), 0)) as taken:
+        address, port = taken.getsockname()
+        refused = ran("--kubeconfig", str(kubeconfig), "--metrics", f"{address}:{port}")
+    assert refused.returncode == 2
+    assert refused.stderr == (
+        f"feddns-controllers: --metrics {address}:{port}: Address already in use\n"
+    )
 
 
 def test_help_names_every_flag() -> None:

@@ -125,6 +125,16 @@ def test_what_went_well_leaves_room_for_what_did_not() -> None:
     assert asked[-1][2]["type"] == "Warning"
 
 
+def test_an_answer_that_is_no_event_ends_nothing() -> None:
+    async def talk(one: Recorder) -> None:
+        for at in (1000.0, 1000.0 + recorder.AGAIN_AFTER):
+            one.tell(TOLD, ABOUT, at)
+            await asyncio.sleep(1)
+
+    for body in (b"<html>", b"[]", b'{"metadata": 1}'):
+        assert [verb for verb, _, _ in play(talk, Result(200, body)).asked] == ["create"] * 2
+
+
 def test_what_cannot_be_written_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     async def talk(one: Recorder) -> None:
         for number in range(3):
