@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from feddns.apiserver.handling import watching
 from feddns.apiserver.handling.api import plain_request
 from tests.apiserver.inprocess import ADMIN, CONFIG_MAPS, InProcess, Refused, events, told
 
@@ -217,6 +218,21 @@ def test_who_does_not_read_is_let_go(api: InProcess) -> None:
         api.merge(f"{CONFIG_MAPS}/a", {"data": {"n": str(number)}})
     assert watch.ended
     assert watch.take() == b""
+
+
+def test_a_bookmark_can_be_what_is_too_much(
+    api: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = f"{CONFIG_MAPS}?allowWatchBookmarks=1&resourceVersion={api.store.revision}"
+    slow, other = api.watch(query), api.watch(query)
+    api.config_map("a")
+    other.take()
+    monkeypatch.setattr(watching, "_MOST_WAITING", slow._waiting)
+    api.api.hub.bookmarks(api.store.revision)
+    api.api.hub.wake()
+    assert (slow.ended, slow.take()) == (True, b"")
+    assert [one["type"] for one in events(other)] == ["BOOKMARK"]
+    assert not other.ended
 
 
 # --- writing -------------------------------------------------------------------------------------

@@ -293,6 +293,28 @@ async def test_half_a_request_is_none() -> None:
 
 
 @looped
+async def test_a_pause() -> None:
+    running = await server.start(Options())
+    port = running.port
+    async with Connection(running) as client:
+        await client.send("GET", f"{CONFIG_MAPS}?watch=1")
+        assert await client.head() == (200, 0)
+        await running.pause()
+        await running.pause()
+        assert not any(running.api.hub._watches.values())
+        assert await client.reader.read() in (b"0\r\n\r\n", b"\r\n0\r\n\r\n", b"")
+    with pytest.raises(OSError, match=r"refused|Connect call failed"):
+        await asyncio.open_connection(running.address, port)
+    running.api.handle(plain_request("POST", CONFIG_MAPS, config_map("a")), ADMIN)
+    await running.resume()
+    await running.resume()
+    assert running.port == port
+    async with Connection(running) as client:
+        assert (await client.ask("GET", f"{CONFIG_MAPS}/a"))[0] == 200
+    await running.stop()
+
+
+@looped
 async def test_a_server_that_cannot_listen_leaves_the_file(tmp_path: Path) -> None:
     first = await server.start(Options())
     options = Options(data=tmp_path / "api.db")

@@ -199,7 +199,7 @@ class Hub:
     def bookmarks(self, revision: int) -> None:
         """Tell all watches where they are, with the next `wake`."""
         for watches in self._watches.values():
-            for watch in watches:
+            for watch in list(watches):
                 watch.bookmark(revision)
             self._news.update(watches)
 
