@@ -135,12 +135,35 @@ def test_old_workloads_select_what_they_make(kind: str) -> None:
     assert answer.made["metadata"]["labels"] == {"app": "web"}
 
 
+def test_what_an_old_workload_says_itself_stays() -> None:
+    template = {"metadata": {"labels": {"app": "web", "tier": "x"}}, "spec": POD}
+    metadata = {"name": "web", "labels": {"own": "1"}}
+    about = {"apiVersion": "extensions/v1beta1", "kind": "Deployment", "metadata": metadata}
+    selector = {"matchLabels": {"app": "web"}}
+    made = truthful.ask(REGISTRY, {**about, "spec": {"template": template, "selector": selector}})
+    assert made.made["spec"]["selector"] == selector
+    assert made.made["metadata"]["labels"] == {"own": "1"}
+    answer = truthful.ask(REGISTRY, {**about, "spec": {"template": {"spec": POD}}})
+    assert ["Required", "spec.selector"] in answer.causes
+
+
+def test_a_reporter_of_an_event_is_told_where_there_is_one() -> None:
+    newer = REGISTRY.of_kind("events.k8s.io", "v1", "Event")
+    assert newer
+    event = {"apiVersion": "v1", "kind": "Event", "metadata": {"name": "e"}}
+    told = {"reportingComponent": "example.com/x", "reportingInstance": "one"}
+    made = kinds.convert({**event, **told}, newer)
+    assert (made["reportingController"], made["reportingInstance"]) == ("example.com/x", "one")
+    made = kinds.convert({**event, **dict.fromkeys(told, "")}, newer)
+    assert made.keys() == event.keys()
+
+
 def test_old_ingresses() -> None:
     old: Object = {
         "apiVersion": "extensions/v1beta1", "kind": "Ingress", "metadata": {"name": "web"},
         "spec": {
             "backend": {"serviceName": "a", "servicePort": 80},
-            "rules": [{"http": {"paths": [
+            "rules": [{"host": "a.example"}, {"http": {"paths": [
                 {"path": "/x", "backend": {"serviceName": "b", "servicePort": "http"}}
             ]}}],
         },
@@ -149,13 +172,16 @@ def test_old_ingresses() -> None:
     assert answer.message is None
     assert answer.made["spec"] == {
         "defaultBackend": {"service": {"name": "a", "port": {"number": 80}}},
-        "rules": [{"http": {"paths": [{
+        "rules": [{"host": "a.example"}, {"http": {"paths": [{
             "path": "/x", "pathType": "ImplementationSpecific",
             "backend": {"service": {"name": "b", "port": {"name": "http"}}},
         }]}}],
     }  # fmt: skip
     back = kinds.convert(answer.made, truthful.kind_of(REGISTRY, old))
     assert back["spec"]["backend"] == old["spec"]["backend"]
+    (path,) = old["spec"]["rules"][1]["http"]["paths"]
+    kept = [{"http": {"paths": [path | {"pathType": "ImplementationSpecific"}]}}]
+    assert back["spec"]["rules"] == [{"host": "a.example"}, *kept]
 
 
 @pytest.mark.parametrize(
