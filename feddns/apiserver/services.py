@@ -75,11 +75,11 @@ class Addresses:
     def fit(self, obj: Object, old: Object | None, entropy: Callable[[int], bytes]) -> list[Cause]:
         """Give the Service what it has not; the causes why that is not possible.
 
+        clusterIP and clusterIPs are one already (`defaults.prepare`).
         Raises `RequestRefused`: 500, where no port is left or the one of the health check is not
         free.
         """
         spec, before = obj["spec"], (old or {}).get("spec") or {}
-        _join(spec, before)
         if before:
             _keep(spec, before)
         wrong = _wrong_addresses(spec, before)
@@ -296,18 +296,6 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _join(spec: Object, before: Object) -> None:
-    """clusterIP and clusterIPs say the same: the one that changed counts."""
-    one, many = spec.get("clusterIP"), spec.get("clusterIPs")
-    if one and not many:
-        spec["clusterIPs"] = [one]
-    elif one and many and before:
-        if one != before.get("clusterIP") and many == before.get("clusterIPs"):
-            spec["clusterIPs"] = [one, *many[1:]]
-        elif one == before.get("clusterIP") and many != before.get("clusterIPs"):
-            spec["clusterIP"] = many[0]
 
 
 def _keep(spec: Object, before: Object) -> None:

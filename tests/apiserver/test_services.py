@@ -65,8 +65,12 @@ def test_addresses_that_are_refused(api: InProcess) -> None:
     ):
         with pytest.raises(Refused, match=words):
             make(api, "other", clusterIP=address)
-    with pytest.raises(Refused, match="may not change once set"):
-        api.merge(f"{SERVICES}/s", {"spec": {"clusterIP": "10.96.0.77"}})
+    for change in (
+        {"clusterIP": "10.96.0.77"}, {"clusterIPs": ["10.96.0.77"]},
+        {"clusterIP": "10.96.0.77", "clusterIPs": ["10.96.0.77"]},
+    ):  # fmt: skip
+        with pytest.raises(Refused, match="may not change once set"):
+            api.merge(f"{SERVICES}/s", {"spec": change})
 
 
 def test_an_address_is_one_however_it_is_written(api: InProcess) -> None:
