@@ -231,34 +231,6 @@ class Addresses:
         return 0
 
 
-def wrong_status(obj: Object) -> list[Cause]:
-    """What no status of a Service can be."""
-    found = []
-    ingress = ((obj.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
-    if ingress and obj["spec"].get("type") != "LoadBalancer":
-        why = "Forbidden: may only be used when `spec.type` is 'LoadBalancer'"
-        found.append(Cause("FieldValueForbidden", why, "status.loadBalancer.ingress"))
-    for number, one in enumerate(ingress):
-        here = f"status.loadBalancer.ingress[{number}]"
-        address, mode = one.get("ip"), one.get("ipMode")
-        if address and not _is_address(address):
-            found.append(_invalid(f"{here}.ip", address, _NO_ADDRESS))
-        if address and not mode:
-            why = "Required value: must be specified when `ip` is set"
-            found.append(Cause("FieldValueRequired", why, f"{here}.ipMode"))
-        elif mode and not address:
-            why = "Forbidden: may not be specified when `ip` is not set"
-            found.append(Cause("FieldValueForbidden", why, f"{here}.ipMode"))
-        elif mode and mode not in ("VIP", "Proxy"):
-            why = f'Unsupported value: "{mode}": supported values: "Proxy", "VIP"'
-            found.append(Cause("FieldValueNotSupported", why, f"{here}.ipMode"))
-        name = one.get("hostname")
-        if name and _is_address(name):
-            why = "must be a DNS name, not an IP address"
-            found.append(_invalid(f"{here}.hostname", name, why))
-    return found
-
-
 def _wrong_addresses(spec: Object, before: Object) -> list[Cause]:
     """What no Service can have."""
     given = spec.get("clusterIPs") or []

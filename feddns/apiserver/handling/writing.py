@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from feddns.apiserver import apply, defaults, kinds, lifecycle, patch, schema, services, validation
+from feddns.apiserver import apply, defaults, kinds, lifecycle, patch, schema, validation
 from feddns.apiserver.apply import Manager
 from feddns.apiserver.handling import bodies, presenting
 from feddns.apiserver.handling.call import (
@@ -414,10 +414,8 @@ def _record(call: Call, entry: Entry | None, made: Object, by: Manager) -> None:
 
 
 def _fit(call: Call, made: Object, old: Object | None) -> list[Cause]:
-    if call.stored.resource != SERVICES:
+    if call.stored.resource != SERVICES or call.target.subresource:
         return []
-    if call.target.subresource:
-        return services.wrong_status(made)
     return call.context.addresses.fit(made, old, call.context.entropy)
 
 
