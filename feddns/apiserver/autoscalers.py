@@ -151,6 +151,8 @@ def _old(metric: Object, which: str) -> Object:
         if (value := amounts.get(name)) is not None:
             bare = field == "object" and name == "averageValue"
             made[name if bare else f"{which}{name[0].upper()}{name[1:]}"] = value
+    if which == "target" and "averageValue" in made:
+        made.setdefault("targetValue", "0")  # which was always there
     return {"type": metric["type"], field: made}
 
 
@@ -170,6 +172,8 @@ def _new(metric: Object, which: str) -> Object:
             made.setdefault("metric", {})["selector"] = value
         else:
             made[name] = value
+    if field == "object" and "averageValue" in amounts:
+        amounts.pop("value", None)
     if which == "target":
         kind = next((_TARGETS[name] for name in _TARGETS if name in amounts), "")
         amounts = {"type": kind} | amounts

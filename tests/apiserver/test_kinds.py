@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 
 import pytest
 
@@ -80,6 +81,100 @@ def test_what_v1_of_an_autoscaler_has_not_is_in_annotations() -> None:
         '"currentAverageUtilization":33,"currentAverageValue":"3m"}}]',
     }
     assert kinds.convert(made, REGISTRY.stored_as(older)) == newer
+
+
+SELECTOR = {"matchLabels": {"a": "b"}}
+SERVICE = {"kind": "Service", "name": "s"}
+METRICS: dict[str, list[tuple[Object, Object, Object]]] = {
+    "Resource": [
+        ({"name": "memory"}, {"averageUtilization": 50},
+         {"name": "memory", "targetAverageUtilization": 50}),
+        ({"name": "cpu"}, {"averageValue": "5m"}, {"name": "cpu", "targetAverageValue": "5m"}),
+    ],
+    "ContainerResource": [
+        ({"name": "cpu", "container": "c"}, {"averageUtilization": 50},
+         {"name": "cpu", "container": "c", "targetAverageUtilization": 50}),
+    ],
+    "Pods": [
+        ({"metric": {"name": "m", "selector": SELECTOR}}, {"averageValue": "1k"},
+         {"metricName": "m", "selector": SELECTOR, "targetAverageValue": "1k"}),
+    ],
+    "Object": [
+        ({"describedObject": SERVICE, "metric": {"name": "o", "selector": SELECTOR}},
+         {"value": "2k"},
+         {"target": SERVICE, "metricName": "o", "selector": SELECTOR, "targetValue": "2k"}),
+        ({"describedObject": SERVICE, "metric": {"name": "o"}}, {"averageValue": "3k"},
+         {"target": SERVICE, "metricName": "o", "averageValue": "3k", "targetValue": "0"}),
+    ],
+    "External": [
+        ({"metric": {"name": "e", "selector": SELECTOR}}, {"value": "4k"},
+         {"metricName": "e", "metricSelector": SELECTOR, "targetValue": "4k"}),
+        ({"metric": {"name": "e"}}, {"averageValue": "4k"},
+         {"metricName": "e", "targetAverageValue": "4k"}),
+    ],
+}  # fmt: skip
+"""By type: the source without its target, the target, and the source as the annotation has it."""
+TYPES = {"averageUtilization": "Utilization", "averageValue": "AverageValue", "value": "Value"}
+
+
+def metrics_of(which: str) -> tuple[list[Object], list[Object]]:
+    """All of them, as v2 has them and as the annotation has them."""
+    newer, older = [], []
+    for kind, sources in METRICS.items():
+        field = kind[0].lower() + kind[1:]
+        for source, amounts, old in sources:
+            is_target = which == "target"
+            about = {"type": TYPES[next(iter(amounts))]} if is_target else {}
+            newer.append({"type": kind, field: {**source, which: about | amounts}})
+            old = old if is_target else {
+                name.replace("targetA", "currentA").replace("targetV", "currentV"): value
+                for name, value in old.items() if (name, value) != ("targetValue", "0")
+            }  # fmt: skip
+            older.append({"type": kind, field: old})
+    return newer, older
+
+
+def test_every_metric_of_an_autoscaler_there_and_back() -> None:
+    about = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler"}
+    target = {"type": "Utilization", "averageUtilization": 60}
+    cpu = {"type": "Resource", "resource": {"name": "cpu", "target": target}}
+    metrics, older = metrics_of("target")
+    current, once = metrics_of("current")
+    conditions = [
+        {"type": "A", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"},
+    ]
+    status = {"desiredReplicas": 1, "currentReplicas": 1, "conditions": conditions}
+    newer = {
+        **about, "metadata": {"name": "h"}, "spec": {"maxReplicas": 2, "metrics": [cpu, *metrics]},
+        "status": status | {"currentMetrics": current},
+    }  # fmt: skip
+    kind = REGISTRY.of_kind("autoscaling", "v1", "HorizontalPodAutoscaler")
+    assert kind
+    made = kinds.convert(newer, kind)
+    prefix = "autoscaling.alpha.kubernetes.io/"
+    said = {
+        key.removeprefix(prefix): json.loads(text)
+        for key, text in made["metadata"]["annotations"].items()
+    }
+    assert said == {"metrics": older, "current-metrics": once, "conditions": conditions}
+    assert made["spec"] == {"maxReplicas": 2, "targetCPUUtilizationPercentage": 60}
+    assert made["status"] == {"desiredReplicas": 1, "currentReplicas": 1}
+    assert kinds.convert(made, REGISTRY.stored_as(kind)) == newer
+
+
+def test_the_use_of_the_cpu_alone_is_a_number() -> None:
+    used = {"name": "cpu", "current": {"averageUtilization": 44}}
+    wrong = {"name": "memory", "current": {"averageUtilization": 33}}
+    metrics = [{"type": "Resource", "resource": one} for one in (used, wrong)]
+    about = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {}}
+    status = {"desiredReplicas": 0, "currentMetrics": metrics}
+    kind = REGISTRY.of_kind("autoscaling", "v1", "HorizontalPodAutoscaler")
+    assert kind
+    made = kinds.convert({**about, "spec": {"maxReplicas": 1}, "status": status}, kind)
+    assert made["status"]["currentCPUUtilizationPercentage"] == 44
+    del made["metadata"]["annotations"]
+    back = kinds.convert(made, REGISTRY.stored_as(kind))
+    assert back["status"]["currentMetrics"] == metrics[:1]
 
 
 def autoscaler(annotations: dict[str, str]) -> Object:
