@@ -239,6 +239,8 @@ def test_unknown_fields_alone() -> None:
         ("0.5Ki", "512"), ("0.1Ki", "102400m"), ("12e4", "120e3"), ("1e3", "1e3"), ("0.1n", "1n"),
         ("1000", "1k"), ("0", "0"), ("0m", "0"), ("1024", "1024"), ("-5", "-5"), (".5", "500m"),
         ("5.", "5"), ("1500Mi", "1500Mi"), ("1E", "1E"), ("2048Gi", "2Ti"),
+        ("1Ki", "1Ki"), ("-1Ki", "-1Ki"), ("-0.5Ki", "-512"), ("-0.1n", "-1n"), ("1n", "1n"),
+        ("10u", "10u"), ("1e-3", "1e-3"), ("1E3", "1e3"), ("12e1", "120"), ("0.001Ki", "1024m"),
     ],
 )  # fmt: skip
 def test_quantities(written: str, kept: str) -> None:
@@ -249,7 +251,8 @@ def test_quantities(written: str, kept: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["1" * 5000, "0." + "1" * 1000, "", "x", "1x", "1 Gi", "--1", "1.2.3", "Gi", "1gi"]
+    "written",
+    ["1" * 1001, "1" * 5000, "0." + "1" * 1000, "", "x", "1x", "1 Gi", "--1", "1.2.3", "Gi", "1gi"],
 )
 def test_what_is_no_quantity(written: str) -> None:
     with pytest.raises(quantities.QuantityError):
