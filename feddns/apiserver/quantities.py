@@ -40,7 +40,9 @@ def canonical(text: str) -> str:
         form = "decimal"
     if form == "binary":
         return _with_binary(int(value))
-    return _with_decimal(value, form)
+    if not value:
+        return "0"
+    return _with_exponent(value) if form == "exponent" else _with_decimal(value)
 
 
 @lru_cache(maxsize=4096)
@@ -74,7 +76,7 @@ def _scale(suffix: str) -> tuple[Fraction, str]:
     if suffix in _BINARY:
         return Fraction(2 ** _BINARY[suffix]), "binary"
     if found := _EXPONENT.fullmatch(suffix):
-        return Fraction(10) ** max(-99, min(99, int(found[1]))), "exponent"
+        return Fraction(10) ** max(-999, min(999, int(found[1]))), "exponent"
     raise QuantityError("unable to parse quantity's suffix")
 
 
@@ -85,13 +87,15 @@ def _with_binary(number: int) -> str:
     return str(number)
 
 
-def _with_decimal(number: Fraction, form: str) -> str:
-    if not number:
-        return "0"
-    for suffix, exponent in reversed(_DECIMAL.items()):
-        scaled = number / Fraction(10) ** exponent
-        if scaled.denominator == 1:
-            if form == "exponent":
-                return f"{scaled}e{exponent}" if exponent else str(scaled)
-            return f"{scaled}{suffix}"
-    return str(number)
+def _with_exponent(number: Fraction) -> str:
+    whole, exponent = int(number / _NANO), -9
+    while whole % 1000 == 0:
+        whole, exponent = whole // 1000, exponent + 3
+    return f"{whole}e{exponent}" if exponent else str(whole)
+
+
+def _with_decimal(number: Fraction) -> str:
+    """Every number is a whole one of nanos."""
+    largest_first = reversed(_DECIMAL.items())
+    scaled = ((number / Fraction(10) ** exponent, suffix) for suffix, exponent in largest_first)
+    return next(f"{whole}{suffix}" for whole, suffix in scaled if whole.denominator == 1)

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import json
 import re
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -241,6 +242,8 @@ def test_unknown_fields_alone() -> None:
         ("5.", "5"), ("1500Mi", "1500Mi"), ("1E", "1E"), ("2048Gi", "2Ti"),
         ("1Ki", "1Ki"), ("-1Ki", "-1Ki"), ("-0.5Ki", "-512"), ("-0.1n", "-1n"), ("1n", "1n"),
         ("10u", "10u"), ("1e-3", "1e-3"), ("1E3", "1e3"), ("12e1", "120"), ("0.001Ki", "1024m"),
+        ("1.0001Ki", "1024102400u"), ("1e21", "1e21"), ("1e99", "1e99"), ("1e100", "10e99"),
+        ("10e20", "1e21"), ("1e20", "100e18"), ("1.1e18", "1100e15"), ("5e-9", "5e-9"),
     ],
 )  # fmt: skip
 def test_quantities(written: str, kept: str) -> None:
@@ -248,6 +251,23 @@ def test_quantities(written: str, kept: str) -> None:
     assert quantities.canonical(kept) == kept
     if not written.endswith("n"):
         assert quantities.value(written) == quantities.value(kept)
+
+
+def test_every_suffix() -> None:
+    assert [quantities.value(f"1{suffix}") for suffix in ("n", "u", "m", "", *"kMGTPE")] == [
+        Fraction(10) ** power for power in range(-9, 19, 3)
+    ]
+    assert [quantities.value(f"1{letter}i") for letter in "KMGTPE"] == [
+        1024**power for power in range(1, 7)
+    ]
+
+
+def test_binary_quantities_end_at_int64() -> None:
+    assert quantities.canonical("16Ei") == "9223372036854775807"
+    assert quantities.canonical("16E") == "16E"
+    assert quantities.value("1" * 1000) == int("1" * 1000)
+    assert quantities.canonical(f"1e{'9' * 900}") == "1e999"
+    assert quantities.canonical(f"1e-{'9' * 900}") == "1e-9"
 
 
 @pytest.mark.parametrize(
