@@ -266,12 +266,17 @@ def revision(text: str, verb: str) -> int:
     if not text:
         return 0
     try:
-        return _number(text, _UINT64)
+        return unsigned(text)
     except ValueError as error:
         why = f"resourceVersion: Invalid value: {_quoted(text)}: {error}"
     if verb == "list":
         raise RequestRefused(400, "BadRequest", f"invalid resource version: {why}")
     raise RequestRefused(500, "", why)
+
+
+def unsigned(text: str) -> int:
+    """A resourceVersion.  Raises `ValueError` with Go's words."""
+    return _number(text, _UINT64)
 
 
 def _number(text: str, allowed: range) -> int:

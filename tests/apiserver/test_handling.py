@@ -257,6 +257,9 @@ def test_bodies_that_are_none(api: InProcess) -> None:
         (b"{bad", "json parse error: invalid character 'b'"),
         (b"", "(<empty>)"),
         (b"[]", "cannot unmarshal array"),
+        (b"[" * 100_000, "recursion"),
+        (b'{"kind":[]}', "cannot unmarshal array into Go struct field .kind of type string"),
+        (b'{"apiVersion":1}', "number into Go struct field .apiVersion of type string"),
     ):
         error = refused(api, "POST", CONFIG_MAPS, body)
         assert error.code == 400
@@ -273,6 +276,31 @@ def test_yaml_bodies(api: InProcess) -> None:
     body = b"metadata: {name: a}\ndata: {x: '1'}\n"
     made = api.ask("POST", CONFIG_MAPS, body, content_type="application/yaml")
     assert made["data"] == {"x": "1"}
+    body = b"metadata: {name: b}\ndata: {day: 2026-01-01, 1: x}\n---\nmore: of it\n"
+    made = api.ask("POST", CONFIG_MAPS, body, content_type="application/yaml")
+    assert made["data"] == {"day": "2026-01-01", "1": "x"}
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"a: [", "did not find expected node content"),
+        (b"[" * 100_000, "nests deeper than 100 levels"),
+        (b"data: &a {a: *a}", "recursive node"),
+        (b"\xff", "UTF-8"),
+        (b'metadata: {name: "\\ud800"}', "Unicode"),
+    ],
+)
+def test_yaml_that_is_none_or_too_much(api: InProcess, body: bytes, words: str) -> None:
+    made = refused(api, "POST", CONFIG_MAPS, body, content_type="application/yaml")
+    sort = "application/apply-patch+yaml"
+    path = f"{CONFIG_MAPS}/a?fieldManager=x"
+    applied = refused(api, "PATCH", path, body, content_type=sort)
+    assert (made.code, applied.code) == (400, 400)
+    assert str(made).startswith("error converting YAML to JSON: ")
+    assert str(applied).startswith("error decoding YAML: ")
+    assert words in str(made)
+    assert words in str(applied)
 
 
 def test_field_validation(api: InProcess) -> None:
@@ -301,6 +329,10 @@ def test_optimistic_locking(api: InProcess) -> None:
     error = refused(api, "PUT", f"{CONFIG_MAPS}/a", made)
     assert (error.code, error.reason) == (409, "Conflict")
     assert "the object has been modified; please apply your changes" in str(error)
+    for strange in ("x", "9" * 5000):
+        numbered = {"metadata": {"name": "a", "resourceVersion": strange}}
+        error = refused(api, "PUT", f"{CONFIG_MAPS}/a", numbered)
+        assert (error.code, "strconv.ParseUint: parsing" in str(error)) == (500, True)
     free = {"metadata": {"name": "a"}, "data": {"x": "2"}}
     assert api.update(f"{CONFIG_MAPS}/a", free)["data"] == {"x": "2"}
     stranger = {"metadata": {"name": "a", "uid": "u"}}

@@ -2,7 +2,7 @@
 
     Content-Type                          body
     application/json, nothing             JSON
-    application/yaml                      YAML, one document
+    application/yaml                      YAML, its first document
     application/vnd.kubernetes.protobuf   protobuf, as kubectl sends it for `create NAME`
     anything else                         415
 
@@ -19,15 +19,16 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-import yaml
 
 from feddns.apiserver import decoding, gotext, kinds, protobuf
 from feddns.apiserver.handling.call import Call, bad_request
 from feddns.apiserver.kinds import Kind
 from feddns.apiserver.refusals import RequestRefused
+from feddns.errors import DocumentRefused
 
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 _JSON = ("", "application/json")
+_NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _YAML = ("application/yaml", "application/x-yaml", "text/yaml")
 
 
@@ -71,11 +72,11 @@ def parse(call: Call, kind: Kind | None) -> dict[str, Any]:
             "application/json, application/yaml, application/vnd.kubernetes.protobuf",
         )  # fmt: skip
     try:
-        made = msgspec.json.decode(body) if sort in _JSON else yaml.safe_load(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        made = msgspec.json.decode(body) if sort in _JSON else from_yaml(body)
+    except _NO_JSON as error:
         why = gotext.json_error(body, error) if isinstance(error, msgspec.DecodeError) else error
         raise _unrecognized(kind, body, f"json parse error: {why}") from None
-    except yaml.YAMLError as error:
+    except DocumentRefused as error:
         raise bad_request(f"error converting YAML to JSON: {error}") from None
     if made is None:
         return {}
@@ -86,7 +87,23 @@ def parse(call: Call, kind: Kind | None) -> dict[str, Any]:
             'Kind string "json:\\"kind,omitempty\\"" }'
         )
         raise _unrecognized(kind, body, f"json parse error: {why}")
+    for name in ("apiVersion", "kind"):
+        if not isinstance(made.get(name), str | None):
+            sort = gotext.json_type(made[name])
+            why = f"json: cannot unmarshal {sort} into Go struct field .{name} of type string"
+            raise _unrecognized(kind, body, f"json parse error: {why}")
     return made
+
+
+def from_yaml(text: bytes) -> Any:
+    """The first document; most that are called YAML are JSON.  Raises `DocumentRefused`."""
+    try:
+        return msgspec.json.decode(text)
+    except _NO_JSON:
+        from feddns.manifests import yamltext
+
+        documents = yamltext.exact(text)
+        return msgspec.json.decode(documents[0][0]) if documents else None
 
 
 def _unrecognized(kind: Kind | None, body: bytes, why: str) -> RequestRefused:

@@ -20,9 +20,8 @@ import copy
 from typing import Any
 
 import msgspec
-import yaml
 
-from feddns.apiserver import apply, defaults, kinds, lifecycle, patch, schema, validation
+from feddns.apiserver import apply, defaults, kinds, lifecycle, patch, requests, schema, validation
 from feddns.apiserver.apply import Manager
 from feddns.apiserver.handling import bodies, presenting
 from feddns.apiserver.handling.call import (
@@ -39,6 +38,7 @@ from feddns.apiserver.kinds import Kind
 from feddns.apiserver.refusals import Cause, RequestRefused
 from feddns.apiserver.services import RESOURCE as SERVICES
 from feddns.apiserver.store import Conflicting, Entry, key_of
+from feddns.errors import DocumentRefused
 
 Object = dict[str, Any]
 
@@ -169,9 +169,10 @@ def update(call: Call) -> Answer:
 def _check_revision(call: Call, entry: Entry, obj: Object) -> None:
     """Optimistic locking.  Raises `RequestRefused`: 409."""
     metadata = obj["metadata"]
-    given = metadata.get("resourceVersion") or "0"
-    if not (given.isascii() and given.isdigit()):
-        raise _internal(f'strconv.ParseUint: parsing "{given}": invalid syntax')
+    try:
+        given = requests.unsigned(metadata.get("resourceVersion") or "0")
+    except ValueError as error:
+        raise _internal(str(error)) from None
     uid = metadata.get("uid")
     was = entry.object()["metadata"]["uid"]
     if uid and uid != was:
@@ -182,12 +183,12 @@ def _check_revision(call: Call, entry: Entry, obj: Object) -> None:
             f"{entry.key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in "
             f"precondition: {uid}, UID in object meta: {was}",
         )  # fmt: skip
-    if given == "0":
+    if given == 0:
         if (call.verb == "update" and call.kind.custom) or call.kind.kind in _LOCKED:
             why = "Invalid value: 0: must be specified for an update"
             cause = Cause("FieldValueInvalid", why, "metadata.resourceVersion")
             raise validation.refuse(call.kind, call.target.name, [cause])
-    elif int(given) != entry.revision:
+    elif given != entry.revision:
         raise modified(call.kind, call.target.name)
 
 
@@ -347,8 +348,8 @@ def _apply(call: Call) -> Answer:
             {"group": "meta.k8s.io", "kind": "PatchOptions"}, [cause],
         )  # fmt: skip
     try:
-        applied = yaml.load(call.request.body, _LOADER)
-    except yaml.YAMLError as error:
+        applied = bodies.from_yaml(call.request.body)
+    except DocumentRefused as error:
         raise bad_request(f"error decoding YAML: {error}") from None
     if not isinstance(applied, dict):
         raise bad_request("error decoding YAML: not an object")
@@ -372,9 +373,6 @@ def _apply(call: Call) -> Answer:
         made["metadata"].pop("resourceVersion", None)
         return make(call, made, by, applied=True)
     return replace(call, entry, made, by, applied=True)
-
-
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 # --- common --------------------------------------------------------------------------------------
