@@ -126,7 +126,7 @@ async def _serve(handle: Handle, scope: Mapping[str, Any], receive: Receive, sen
         return
     answer = await handle(_request(scope, body))
     if answer.watch is not None:
-        await _stream(answer.watch, receive, send)
+        await _stream(answer.watch, _warned(answer.warnings), receive, send)
     else:
         await _send(send, answer)
 
@@ -175,11 +175,14 @@ async def _send(send: Send, answer: Answer) -> None:
         headers.append((b"vary", b"Accept"))
     elif answer.content_type.startswith("text/plain") or answer.status == 403:
         headers.append((b"x-content-type-options", b"nosniff"))
-    for warning in _fitting(answer.warnings):
-        quoted = warning.replace("\\", "\\\\").replace('"', '\\"')
-        headers.append((b"warning", f'299 - "{quoted}"'.encode()))
+    headers += _warned(answer.warnings)
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})
+
+
+def _warned(warnings: Iterable[str]) -> list[tuple[bytes, bytes]]:
+    quoted = (text.replace("\\", "\\\\").replace('"', '\\"') for text in _fitting(warnings))
+    return [(b"warning", f'299 - "{text}"'.encode()) for text in quoted]
 
 
 def _fitting(warnings: Iterable[str]) -> list[str]:
@@ -197,7 +200,9 @@ def _fitting(warnings: Iterable[str]) -> list[str]:
     return found
 
 
-async def _stream(watch: Stream, receive: Receive, send: Send) -> None:
+async def _stream(
+    watch: Stream, more: list[tuple[bytes, bytes]], receive: Receive, send: Send
+) -> None:
     """Send what the watch brings until it ends, the client goes or the time is up."""
     news = asyncio.Event()
     watch.awake = news.set
@@ -206,7 +211,7 @@ async def _stream(watch: Stream, receive: Receive, send: Send) -> None:
     timer = asyncio.get_running_loop().call_later(watch.timeout, watch.end)
     headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-cache, private")]
     try:
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.start", "status": 200, "headers": headers + more})
         await send({"type": "http.response.body", "body": watch.take(), "more_body": True})
         while not watch.ended:
             await news.wait()

@@ -68,6 +68,7 @@ def test_revisions_of_lists(api: InProcess) -> None:
     late = refused(api, "GET", f"{CONFIG_MAPS}?resourceVersion=9999")
     assert late.code == 504
     assert api.answer("GET", f"{CONFIG_MAPS}?resourceVersion=9999").retry_after == 1
+    assert api.answer("GET", f"{CONFIG_MAPS}/none").retry_after == 0
     api.store.compact(everything=True)
     assert refused(api, "GET", f"{exact}{one}").code == 410
 
@@ -239,8 +240,9 @@ def test_a_bookmark_can_be_what_is_too_much(
 
 
 def test_names_are_made_and_checked(api: InProcess) -> None:
-    made = api.create(CONFIG_MAPS, {"metadata": {"generateName": "x-"}})
-    assert len(made["metadata"]["name"]) == 7
+    for base, length in (("x-", 7), ("x" * 58, 63), ("x" * 59, 63)):
+        made = api.create(CONFIG_MAPS, {"metadata": {"generateName": base}})
+        assert len(made["metadata"]["name"]) == length
     assert refused(api, "POST", CONFIG_MAPS, {"metadata": {}}).code == 422
     wrong = {"metadata": {"name": "a", "namespace": "other"}}
     assert "does not match the namespace" in str(refused(api, "POST", CONFIG_MAPS, wrong))

@@ -144,8 +144,10 @@ def bodies(sent: list[Message]) -> list[tuple[bytes, bool]]:
 
 def test_a_watch_that_has_ended_tells_what_waits() -> None:
     watch = Watched(b"a", b"b", ends=True)
-    _, sent = served([piece(b"")], Answer(200, b"", watch=watch))
+    _, sent = served([piece(b"")], Answer(200, b"", watch=watch, warnings=("old",)))
     assert bodies(sent) == [(b"a", True), (b"b", False)]
+    assert (sent[0]["status"], headers_of(sent)[-1]) == (200, (b"warning", b'299 - "old"'))
+    assert (b"content-type", b"application/json") in headers_of(sent)
 
 
 @pytest.mark.parametrize("came", [[piece(b""), END], [piece(b"")]])
