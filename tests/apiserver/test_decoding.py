@@ -272,7 +272,21 @@ def test_binary_quantities_end_at_int64() -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["1" * 1001, "1" * 5000, "0." + "1" * 1000, "", "x", "1x", "1 Gi", "--1", "1.2.3", "Gi", "1gi"],
+    [
+        "1" * 1001,
+        "1" * 5000,
+        "0." + "1" * 1000,
+        "",
+        "x",
+        "1x",
+        "1 Gi",
+        "--1",
+        "1.2.3",
+        "Gi",
+        "1gi",
+        ".",
+        "-.k",
+    ],
 )
 def test_what_is_no_quantity(written: str) -> None:
     with pytest.raises(quantities.QuantityError):

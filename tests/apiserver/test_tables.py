@@ -77,3 +77,113 @@ def test_what_stands_in_a_cell_of_a_crd() -> None:
 )  # fmt: skip
 def test_ages(age: timedelta, text: str) -> None:
     assert cells.duration(age.total_seconds()) == text
+
+
+# --- Pods ----------------------------------------------------------------------------------------
+
+C, D = {"name": "c"}, {"name": "d"}
+RUNNING = {"name": "c", "ready": True, "state": {"running": {}}}
+INITIALIZED = {"conditions": [{"type": "Initialized", "status": "True"}]}
+READY = {"conditions": [{"type": "Ready", "status": "True"}]}
+
+
+def ended(name: str = "c", **state: object) -> Object:
+    return {"name": name, "state": {"terminated": {"exitCode": 0} | state}}
+
+
+def waiting(reason: str) -> Object:
+    return {"name": "c", "state": {"waiting": {"reason": reason}}}
+
+
+def inits(*found: Object) -> Object:
+    return {"initContainerStatuses": list(found)}
+
+
+def cells_of(status: Object, spec: Object | None = None, **metadata: str) -> list[object]:
+    pod = {
+        "metadata": {"name": "p", **metadata}, "spec": {"containers": [C], **(spec or {})},
+        "status": {"phase": "Running"} | status,
+    }  # fmt: skip
+    kind = truthful.kind_of(REGISTRY, {"apiVersion": "v1", "kind": "Pod"})
+    (row,) = tables.table(kind, [pod], NOW)["rows"]
+    found: list[object] = row["cells"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("status", "ready", "word"),
+    [
+        ({}, "0/1", "Running"), ({"reason": "Evicted"}, "0/1", "Evicted"),
+        ({"conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}]},
+         "0/1", "SchedulingGated"),
+        ({"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]},
+         "0/1", "Running"),
+        ({"containerStatuses": [RUNNING]}, "1/1", "Running"),
+        ({"containerStatuses": [RUNNING | {"ready": False}]}, "0/1", "Running"),
+        ({"containerStatuses": [waiting("CrashLoopBackOff")]}, "0/1", "CrashLoopBackOff"),
+        ({"containerStatuses": [ended(reason="Error", exitCode=1)]}, "0/1", "Error"),
+        ({"containerStatuses": [ended(exitCode=3)]}, "0/1", "ExitCode:3"),
+        ({"containerStatuses": [ended(signal=9)]}, "0/1", "Signal:9"),
+        ({"containerStatuses": [ended(reason="Completed"), RUNNING]}, "1/1", "NotReady"),
+        ({"containerStatuses": [ended(reason="Completed"), RUNNING], **READY}, "1/1", "Running"),
+        ({"containerStatuses": [ended(reason="Completed")]}, "0/1", "Completed"),
+        ({"containerStatuses": [ended(reason="Completed"), ended(reason="Error", exitCode=1)]},
+         "0/1", "Error"),
+    ],
+)  # fmt: skip
+def test_the_word_for_a_pod(status: Object, ready: str, word: str) -> None:
+    assert cells_of(status)[1:3] == [ready, word]
+
+
+@pytest.mark.parametrize(
+    ("status", "ready", "word"),
+    [
+        (inits(ended(), {"name": "d"}), "0/1", "Init:1/2"),
+        (inits(waiting("PodInitializing")), "0/1", "Init:0/2"),
+        (inits(waiting("ImagePullBackOff")), "0/1", "Init:ImagePullBackOff"),
+        (inits(ended(exitCode=1)), "0/1", "Init:ExitCode:1"),
+        (inits(ended(exitCode=1, signal=9)), "0/1", "Init:Signal:9"),
+        (inits(ended(exitCode=1, reason="Error")), "0/1", "Init:Error"),
+        (inits(ended(exitCode=1)) | INITIALIZED, "0/1", "Running"),
+        (inits(ended(), ended("d")), "0/1", "Running"),
+    ],
+)  # fmt: skip
+def test_the_word_for_a_pod_that_begins(status: Object, ready: str, word: str) -> None:
+    assert cells_of(status, {"initContainers": [C, D]})[1:3] == [ready, word]
+
+
+def test_a_sidecar_counts() -> None:
+    spec = {"initContainers": [{"name": "side", "restartPolicy": "Always"}]}
+    side = {"name": "side", "started": True, "ready": True, "restartCount": 2}
+    assert cells_of(inits(side) | {"containerStatuses": [RUNNING]}, spec)[1:4] == [
+        "2/2", "Running", "2",
+    ]  # fmt: skip
+    assert cells_of(inits(side | {"started": False}), spec)[1:3] == ["0/2", "Init:0/1"]
+    assert cells_of(inits(side | {"ready": False}), spec)[1:3] == ["0/2", "Running"]
+
+
+@pytest.mark.parametrize(
+    ("status", "word"),
+    [
+        ({}, "Terminating"), ({"reason": "NodeLost"}, "Unknown"),
+        ({"phase": "Succeeded"}, "Succeeded"), ({"phase": "Failed"}, "Failed"),
+    ],
+)  # fmt: skip
+def test_a_pod_that_is_deleted(status: Object, word: str) -> None:
+    assert cells_of(status, deletionTimestamp="2026-01-01T00:00:00Z")[2] == word
+
+
+def test_when_a_container_was_started_again() -> None:
+    last = [
+        {"terminated": {"finishedAt": f"2026-11-20T23:5{minute}:00Z"}} for minute in (7, 9)
+    ]  # fmt: skip
+    again = [RUNNING | {"restartCount": 1, "lastState": state} for state in last]
+    assert cells_of({"containerStatuses": again})[3] == "2 (60s ago)"
+    assert cells_of({"containerStatuses": [RUNNING | {"lastState": last[0]}]})[3] == "0"
+
+
+def test_the_wide_cells_of_a_pod() -> None:
+    assert cells_of({})[5:] == ["<none>"] * 4
+    gates = {"readinessGates": [{"conditionType": "Ready"}, {"conditionType": "x"}]}
+    status = READY | {"podIPs": [{"ip": "192.0.2.1"}], "nominatedNodeName": "m"}
+    assert cells_of(status, gates | {"nodeName": "n"})[5:] == ["192.0.2.1", "n", "m", "1/2"]
