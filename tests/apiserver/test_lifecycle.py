@@ -174,6 +174,42 @@ def test_in_the_foreground_dependents_go_first(api: InProcess) -> None:
     assert api.names() == []
 
 
+@pytest.mark.parametrize("names", ["a", "ab", "abc"])
+def test_in_the_foreground_nobody_waits_in_a_circle(api: InProcess, names: str) -> None:
+    first = last = api.config_map(names[0])
+    for name in names[1:]:
+        last = owned(api, name, last, blocks=True)
+    reference = {
+        "apiVersion": "v1", "kind": "ConfigMap", "name": last["metadata"]["name"],
+        "uid": last["metadata"]["uid"], "blockOwnerDeletion": True,
+    }  # fmt: skip
+    path = f"{CONFIG_MAPS}/{first['metadata']['name']}"
+    api.merge(path, {"metadata": {"ownerReferences": [reference]}})
+    api.delete(path, {"propagationPolicy": "Foreground"})
+    assert api.names() == []
+
+
+def test_in_the_foreground_a_chain_goes_from_its_end(api: InProcess) -> None:
+    middle = owned(api, "middle", api.config_map("owner"), blocks=True)
+    owned(api, "end", middle, blocks=True)
+    api.merge(f"{CONFIG_MAPS}/end", {"metadata": {"finalizers": ["ex.org/f"]}})
+    api.delete(f"{CONFIG_MAPS}/owner", {"propagationPolicy": "Foreground"})
+    api.merge(f"{CONFIG_MAPS}/owner", {"metadata": {"labels": {"looked": "again"}}})
+    assert api.names() == ["end", "middle", "owner"]
+    api.merge(f"{CONFIG_MAPS}/end", {"metadata": {"finalizers": None}})
+    assert api.names() == []
+
+
+def test_in_the_foreground_who_has_another_owner_stays(api: InProcess) -> None:
+    owner, other = api.config_map("owner"), api.config_map("other")
+    owned(api, "both", owner, other, blocks=True)
+    owned(api, "stray", owner, {"metadata": {"name": "none", "uid": "nobody"}})
+    api.delete(f"{CONFIG_MAPS}/owner", {"propagationPolicy": "Foreground"})
+    assert api.names() == ["both", "other"]
+    left = api.get(f"{CONFIG_MAPS}/both")["metadata"]["ownerReferences"]
+    assert [one["name"] for one in left] == ["other"]
+
+
 def test_who_has_an_owner_that_never_was_goes(api: InProcess) -> None:
     owned(api, "stray", {"metadata": {"name": "none", "uid": "nobody"}})
     assert api.names() == []

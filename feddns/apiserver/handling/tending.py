@@ -7,6 +7,7 @@
       … some are gone                                it loses these owners
     deleted with `orphan`                            dependents lose it as owner, then it goes
     deleted with `foregroundDeletion`                dependents are deleted, then it goes
+      … which is one of its own dependents           it does not wait
     a CRD that goes                                  its objects are deleted first
 
 Each step looks at one object as it is now; what it changes brings the next.  `settle` is called
@@ -189,7 +190,21 @@ class Tending:
             one.get("uid") == owner and one.get("blockOwnerDeletion")
             for one in obj["metadata"]["ownerReferences"]
         )
-        return blocks and not gone
+        return blocks and not gone and not self._belongs(owner, entry.uid)
+
+    def _belongs(self, uid: str, ancestor: str) -> bool:
+        """Whether the one is the other's, by however many steps; in a circle nobody waits."""
+        seen: set[str] = set()
+        waiting = [uid]
+        while waiting:
+            uid = waiting.pop()
+            if uid == ancestor:
+                return True
+            place = self._places.get(uid)
+            entry = self._context.store.get(*place) if place and uid not in seen else None
+            seen.add(uid)
+            waiting += entry.owners if entry else ()
+        return False
 
     def _disown(self, place: Place, uids: Iterable[str]) -> None:
         entry, kind = self._context.store.get(*place), self._kind(place[0])
