@@ -7,12 +7,12 @@
 
     done here                                    embedded     real: kubernetes
     marks on what is broken, load balancers      yes          yes
-    what controllers and kubelets do             yes          no, they run
+    what controllers and kubelets do, `tending`  yes          no, they run
 
 Changes are made through the cluster's own API, as its controllers would, so that what kubectl
 sees is all there is.
 
-I/O.  Called by `playground`.
+I/O.  Called by `stage`.
 """
 
 from __future__ import annotations
@@ -23,18 +23,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 
-from feddns.playground import kubelet, services, workloads
+from feddns.playground import kubelet, services, tending
 from feddns.playground.apis import Api
 from feddns.playground.faults import Down
 from feddns.playground.layout import Cluster
 from feddns.playground.mirror import WATCHED, Due, Mirror
 from feddns.playground.objects import (
-    DAEMON_SETS,
-    DEPLOYMENTS,
-    JOBS,
     NODES,
     PODS,
-    REPLICA_SETS,
     SERVICES,
     Change,
     Json,
@@ -46,7 +42,6 @@ from feddns.playground.web import Backend, Backends, Place, Web
 
 log = logging.getLogger("feddns.playground")
 
-_VERSION = "v1.36.0"
 _TURN = 50
 """So many objects are looked at before others have the loop."""
 _AGAIN = 1.0
@@ -133,26 +128,10 @@ class Member:
             balancer = services.load_balancer(one, partial(self._balancer_address, one))
             if balancer:
                 return balancer
-        return [] if self._api.tends else self._tended(resource, one)
-
-    def _tended(self, resource: Resource, one: Json) -> list[Change]:
-        """What controllers, a scheduler and kubelets want."""
-        mirror, now = self._mirror, _now()
-        if resource == NODES:
-            return kubelet.node_status(one, _VERSION, now)
-        if resource == DEPLOYMENTS:
-            return workloads.deployment(mirror, one, now)
-        if resource == REPLICA_SETS:
-            return workloads.replica_set(mirror, one)
-        if resource == DAEMON_SETS:
-            return workloads.daemon_set(mirror, one)
-        if resource == JOBS:
-            return workloads.job(mirror, one, now)
-        if resource == PODS:
-            return kubelet.pod(mirror, one, self._free_pod_address, now)
-        if resource == SERVICES:
-            return services.endpoint_slices(mirror, one, _now(micro=True))
-        return []
+        if self._api.tends:
+            return []
+        now = datetime.now(UTC)
+        return tending.changes(self._mirror, resource, one, self._free_pod_address, now)
 
     def _why(self, one: Json) -> str:
         """Why this Node or Pod is broken; empty when it is not."""
@@ -266,8 +245,3 @@ def _path(resource: Resource, one: Json, name: str) -> str:
     namespace = one["metadata"].get("namespace")
     where = f"{root}/namespaces/{namespace}" if namespace else root
     return f"{where}/{plural}/{name}".rstrip("/")
-
-
-def _now(*, micro: bool = False) -> str:
-    moment = datetime.now(UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ" if micro else "%Y-%m-%dT%H:%M:%SZ")

@@ -55,10 +55,11 @@ def deployment(objects: Objects, one: Json, now: str) -> list[Change]:
 
 
 def replica_set(objects: Objects, one: Json) -> list[Change]:
-    pods = [pod for pod in owned(objects, PODS, one) if not _has_ended(pod)]
+    known = owned(objects, PODS, one)
+    pods = [pod for pod in known if not _has_ended(pod)]
     wanted = one["spec"].get("replicas", 1)
     name = one["metadata"]["name"]
-    taken = {pod["metadata"]["name"] for pod in pods}
+    taken = {pod["metadata"]["name"] for pod in known}
     changes = [
         _create(one, f"{name}-{suffix}", "apps/v1", "ReplicaSet")
         for suffix in _suffixes(name, taken, wanted - len(pods))

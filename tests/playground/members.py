@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
-from feddns.playground import kubelet, layout, services, workloads
+from feddns.playground import kubelet, layout, services, tending
 from feddns.playground.objects import (
-    DAEMON_SETS,
-    DEPLOYMENTS,
-    JOBS,
     NODES,
     PODS,
-    REPLICA_SETS,
     SERVICES,
     Change,
     Json,
@@ -23,7 +20,7 @@ from feddns.playground.objects import (
 )
 
 CLUSTER = layout.Cluster("us", "us", "127.11")
-NOW = "2026-01-02T03:04:05Z"
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 MOST_ROUNDS = 50
 
 
@@ -76,22 +73,11 @@ class Member:
 
     def _wanted(self, resource: Resource, one: Json) -> list[Change]:
         one = self.objects[resource, one["metadata"].get("namespace", ""), one["metadata"]["name"]]
-        if resource == NODES:
-            return kubelet.node_status(one, "v1.36.0", NOW)
-        if resource == DEPLOYMENTS:
-            return workloads.deployment(self, one, NOW)
-        if resource == REPLICA_SETS:
-            return workloads.replica_set(self, one)
-        if resource == DAEMON_SETS:
-            return workloads.daemon_set(self, one)
-        if resource == JOBS:
-            return workloads.job(self, one, NOW)
-        if resource == PODS:
-            return kubelet.pod(self, one, lambda: next(self._pods), NOW)
         if resource == SERVICES:
             balancer = services.load_balancer(one, lambda: next(self._balancers))
-            return balancer or services.endpoint_slices(self, one, NOW)
-        return []
+            if balancer:
+                return balancer
+        return tending.changes(self, resource, one, lambda: next(self._pods), NOW)
 
     def _do(self, change: Change) -> None:
         if change.verb is Verb.DELETE:

@@ -90,6 +90,91 @@ def test_the_broken_pod_goes_first() -> None:
     assert broken["metadata"]["name"] not in member.pods(ready=False)
 
 
+def test_a_pod_that_has_ended_keeps_its_name() -> None:
+    member = Member()
+    member.put(DEPLOYMENTS, workload("Deployment", "web", replicas=2))
+    member.settle()
+    ended = sorted(member.list(PODS), key=lambda pod: str(pod["metadata"]["name"]))[0]
+    member.put(PODS, ended | {"status": {"phase": "Failed"}})
+    member.settle()
+    assert len(member.pods()) == 2
+    assert len(member.pods(ready=False)) == 3
+
+
+def test_of_the_ready_pods_the_newest_goes_first() -> None:
+    member = Member()
+    one = member.put(DEPLOYMENTS, workload("Deployment", "web", replicas=3))
+    member.settle()
+    pods = sorted(member.list(PODS), key=lambda pod: str(pod["metadata"]["name"]))
+    for pod, day in zip(pods, (1, 3, 2), strict=True):
+        born = {"creationTimestamp": f"2026-01-0{day}T00:00:00Z"}
+        member.put(PODS, pod | {"metadata": pod["metadata"] | born})
+    changed(member, DEPLOYMENTS, one, replicas=2)
+    member.settle()
+    first, newest, second = (pod["metadata"]["name"] for pod in pods)
+    assert member.pods() == [first, second]
+    assert newest not in member.pods(ready=False)
+
+
+def test_the_old_pods_stay_until_the_new_ones_are_ready() -> None:
+    member = Member()
+    one = member.put(DEPLOYMENTS, workload("Deployment", "web", replicas=2))
+    member.settle()
+    before = member.pods()
+    template = one["spec"]["template"]
+    nowhere = template["spec"] | {"nodeSelector": {"disk": "gold"}}
+    changed(member, DEPLOYMENTS, one, template=template | {"spec": nowhere})
+    member.settle()
+    assert member.pods() == before
+    assert len(member.pods(ready=False)) == 4
+
+
+def test_a_cordoned_node_takes_no_pod() -> None:
+    member = Member()
+    for name in ("us-1", "us-2", "us-3"):
+        node = member.get(NODES, "", name)
+        assert node is not None
+        member.put(NODES, node | {"spec": {"unschedulable": True}})
+    member.put(DEPLOYMENTS, workload("Deployment", "web", replicas=2))
+    member.settle()
+    assert {pod["spec"]["nodeName"] for pod in member.list(PODS)} == {"us-4"}
+
+
+def test_pods_of_others_do_not_count_for_the_spread() -> None:
+    """Two Pods on their own lie in zone a, and both zones get as many of the Deployment's."""
+    member = Member()
+    for name, node in (("one", "us-1"), ("two", "us-3")):
+        spec = {"containers": [{"name": "c"}], "nodeName": node}
+        member.put(PODS, {"metadata": {"name": name}, "spec": spec})
+    member.put(DEPLOYMENTS, workload("Deployment", "web", replicas=4))
+    member.settle()
+    on = Counter(pod["spec"]["nodeName"] for pod in member.list(PODS))
+    assert on == {"us-1": 2, "us-2": 1, "us-3": 2, "us-4": 1}
+
+
+def test_a_pod_that_is_ending_is_no_ready_endpoint() -> None:
+    member = Member()
+    member.put(DEPLOYMENTS, workload("Deployment", "web", replicas=1))
+    member.put(SERVICES, service("web"))
+    member.settle()
+    (pod,) = member.list(PODS)
+    ending = {"deletionTimestamp": "2026-01-02T03:04:05Z"}
+    member.put(PODS, pod | {"metadata": pod["metadata"] | ending})
+    member.settle()
+    conditions = {"ready": False, "serving": True, "terminating": True}
+    assert conditions in [each["conditions"] for each in endpoints(member)]
+
+
+def test_a_name_elsewhere_has_no_endpoints() -> None:
+    member = Member()
+    member.put(DEPLOYMENTS, workload("Deployment", "web", replicas=1))
+    one = member.put(SERVICES, service("web"))
+    member.settle()
+    changed(member, SERVICES, one, type="ExternalName", externalName="example.com")
+    member.settle()
+    assert endpoints(member) == []
+
+
 def test_a_daemon_set_has_a_pod_on_every_node() -> None:
     member = Member()
     member.put(DAEMON_SETS, workload("DaemonSet", "agent"))

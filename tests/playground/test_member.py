@@ -117,6 +117,39 @@ def test_two_load_balancers_that_are_not_known_yet_have_two_addresses() -> None:
     run(work)
 
 
+def test_the_address_of_a_service_that_is_gone_is_free() -> None:
+    async def work(api: Api, one: Member) -> None:
+        other = service()
+        other["metadata"]["name"] = "other"
+        api.known.put(SERVICES, service())
+        await one.fail(Down())
+        api.known.remove(SERVICES, "default", "web")
+        api.known.put(SERVICES, other)
+        await one.fail(Down())
+        for *_, body in api.asked:
+            assert body
+            assert body["status"]["loadBalancer"]["ingress"][0]["ip"] == "127.181.192.1"
+        assert len(api.asked) == 2
+
+    run(work)
+
+
+@pytest.mark.parametrize(("status", "told"), [(404, False), (409, False), (422, True)])
+def test_what_the_api_refuses_is_told(
+    status: int, told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Unless somebody else was faster: that is an event of the object, which is looked at again."""
+
+    async def work(api: Api, one: Member) -> None:
+        api.status = status
+        api.known.put(SERVICES, service())
+        await one.fail(Down())
+        assert len(api.asked) == 1
+
+    run(work)
+    assert bool(caplog.text) == told
+
+
 def test_the_load_balancer_answers_for_the_pods_and_their_own_addresses_do_not() -> None:
     async def work(api: Api, one: Member) -> None:
         api.known.put(PODS, pod("web", "us-1"))
