@@ -16,7 +16,7 @@ import io
 from rich.console import Console
 from rich.live import Live
 
-from feddns.errors import SettingRefused
+from feddns.errors import OperatorNeeded, SettingRefused
 from feddns.playground import faults, showing, view
 from feddns.playground.faults import Fault, What
 from feddns.playground.stage import Stage
@@ -33,7 +33,9 @@ class Desk:
         self._said = ""
 
     async def do(self, words: list[str]) -> str:
-        """What is to be told; raises `SettingRefused`."""
+        """What is to be told; raises `SettingRefused`, and `OperatorNeeded` before all runs."""
+        if not self._stage.is_up:
+            raise OperatorNeeded("the playground is still starting; try again in a few seconds")
         match words:
             case ["status"]:
                 return await self._picture()

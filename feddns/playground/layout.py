@@ -73,11 +73,7 @@ class Cluster(NamedTuple):
 
     def pods(self) -> Iterator[str]:
         """The addresses for Pods."""
-        return (
-            f"{self.network}.{third}.{fourth}"
-            for third in range(2, 128)
-            for fourth in range(1, 255)
-        )
+        return self._addresses(2, 128)
 
     def balancers(self) -> Iterator[str]:
         """The addresses for load balancers."""

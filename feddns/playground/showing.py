@@ -1,6 +1,6 @@
 """The scene of a stage: what its APIs hold, and what each member's DNS answers.
 
-I/O.  Called by `cli.playground`.
+I/O.  Called by `desk`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ import dns.rdatatype
 from feddns.errors import ObjectRefused
 from feddns.kube.federation import INGRESSES, to_shards
 from feddns.playground import layout
+from feddns.playground.faults import Fault, What
 from feddns.playground.layout import Cluster
 from feddns.playground.objects import SERVICES
 from feddns.playground.stage import Stage
 from feddns.playground.view import ClusterRow, Scene, ServiceRow
 
 _PATIENCE = 0.4
+_MOST = 6
+"""So many Services are shown."""
 
 
 async def scene(stage: Stage, said: str = "") -> Scene:
@@ -33,17 +36,14 @@ async def scene(stage: Stage, said: str = "") -> Scene:
         for one in stage.federation.list(SERVICES)
         if (one["metadata"]["namespace"], one["metadata"]["name"]) != ("default", "kubernetes")
     ]
-    rows = [await _service(stage, one) for one in services]
-    return Scene(tuple(_cluster(stage, one) for one in stage.layout.clusters), tuple(rows), said)
+    rows = await asyncio.gather(*(_service(stage, one) for one in services[:_MOST]))
+    clusters = tuple(_cluster(stage, one) for one in stage.layout.clusters)
+    is_away = Fault(What.FEDERATION) in stage.faults
+    return Scene(clusters, tuple(rows), said, len(services) - len(rows), is_away)
 
 
 def _cluster(stage: Stage, cluster: Cluster) -> ClusterRow:
-    zones = {cluster.name, cluster.region, *cluster.zones}
-    broken = [
-        str(fault)
-        for fault in stage.faults
-        if fault.name in zones or fault.name.split("/")[0] == cluster.name
-    ]
+    broken = [str(fault) for fault in stage.faults if _concerns(fault, cluster)]
     dns = f"dig @{cluster.dns}" + ("" if stage.dns_port == 53 else f" -p {stage.dns_port}")
     return ClusterRow(
         cluster.name,
@@ -52,6 +52,19 @@ def _cluster(stage: Stage, cluster: Cluster) -> ClusterRow:
         ", ".join(broken),
         dns,
     )
+
+
+def _concerns(fault: Fault, cluster: Cluster) -> bool:
+    """Whether it breaks something of the cluster."""
+    match fault.what:
+        case What.ZONE:
+            return fault.name in cluster.zones
+        case What.REGION:
+            return fault.name == cluster.region
+        case What.POD:
+            return fault.name.partition("/")[0] == cluster.name
+        case _:
+            return fault.name == cluster.name
 
 
 async def _service(stage: Stage, one: dict[str, Any]) -> ServiceRow:

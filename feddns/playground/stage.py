@@ -5,13 +5,14 @@
     await stage.fail(faults)      # these are broken from now on, and nothing else
     await stage.stop()
 
-The composition root of `playground`; I/O.  Called by `cli.playground` and by tests.
+The composition root of `playground`; I/O.  Called by `session`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import os
 import socket
@@ -33,6 +34,9 @@ from feddns.playground.web import Web
 SYSTEM = "federation-system"
 _PATIENCE = 30.0
 _POLL = 0.02
+_HEAR = 1.0
+_ENOUGH = 3.0
+"""Seconds in which what is being broken may come to its end."""
 _METRICS = 9153
 _MONITOR = "1s"
 _NGINX = """\
@@ -77,6 +81,10 @@ class Stage:
         self._dns: dict[str, Child] = {}
         self._controllers: Child | None = None
         self._running: list[asyncio.Task[None]] = []
+        self._breaking = asyncio.Lock()
+        self._held = contextlib.ExitStack()
+        self.is_up = False
+        """Everything runs, and is not about to end."""
 
     @property
     def kubeconfig(self) -> Path:
@@ -95,7 +103,7 @@ class Stage:
 
     async def start(self) -> None:
         """Raises `OperatorNeeded`."""
-        self._logs.mkdir(parents=True, exist_ok=True)
+        self._held.callback(os.close, _own(self._logs))
         await _all(one.start() for one in self._apis.values())
         self._apis[""].fill(self.federation)
         self._write_kubeconfig()
@@ -106,9 +114,14 @@ class Stage:
         for child in self._all_children():
             await child.start()
         await self._all_answer()
+        self.is_up = True
 
     async def stop(self) -> None:
         """End everything; can be called twice."""
+        self.is_up = False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_ENOUGH), self._breaking:
+                pass  # what is healed just now is started, and so ended below
         children = self._all_children()
         await asyncio.gather(*(child.stop() for child in children))
         for task in self._running:
@@ -116,6 +129,7 @@ class Stage:
         for web in self._webs:
             web.close()
         await asyncio.gather(*(one.stop() for one in self._apis.values()))
+        self._held.close()
 
     async def run(self) -> None:
         """Watch that nothing ends by itself, for ever.  Raises `OperatorNeeded`."""
@@ -230,10 +244,14 @@ class Stage:
 
     # --- breaking ----------------------------------------------------------------------------
 
-    async def fail(self, given: Iterable[Fault]) -> Down:
-        """These are broken now, and nothing else."""
+    async def fail(self, given: Iterable[Fault]) -> None:
+        """These are broken now, and nothing else; one after another when several ask at once."""
         self.faults = tuple(dict.fromkeys(given))
-        down = faults.down(self.faults, self.layout)
+        async with self._breaking:
+            if self.is_up:
+                await self._bring_down(faults.down(self.faults, self.layout))
+
+    async def _bring_down(self, down: Down) -> None:
         for cluster in self.layout.clusters:
             await _switch(self._apis[cluster.name], up=cluster.name not in down.apis)
             await self.members[cluster.name].fail(down)
@@ -243,7 +261,21 @@ class Stage:
             else:
                 await child.start()
         await _switch(self._apis[""], up=not down.federation)
-        return down
+
+
+def _own(logs: Path) -> int:
+    """Make the folder, for this playground alone until what is returned is closed."""
+    try:
+        logs.mkdir(parents=True, exist_ok=True)
+        held = os.open(logs, os.O_RDONLY)
+    except OSError as error:
+        raise OperatorNeeded(f"{error.filename}: {error.strerror}") from error
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(held)
+        raise OperatorNeeded(f"another playground keeps {logs.parent}") from error
+    return held
 
 
 async def _switch(one: Api, *, up: bool) -> None:
@@ -289,13 +321,10 @@ def _may_listen(address: str, port: int) -> bool:
 async def _is_ready(address: str) -> bool:
     """Whether a DNS server says at /readyz that it is."""
     try:
-        reader, writer = await asyncio.open_connection(address, _METRICS)
-    except OSError:
+        async with asyncio.timeout(_HEAR):
+            reader, writer = await asyncio.open_connection(address, _METRICS)
+            with contextlib.closing(writer):
+                writer.write(b"GET /readyz HTTP/1.1\r\nHost: feddns\r\nConnection: close\r\n\r\n")
+                return b" 200 " in await reader.readline()
+    except (OSError, ValueError):  # nobody is there yet, or somebody else is
         return False
-    with contextlib.closing(writer):
-        writer.write(b"GET /readyz HTTP/1.1\r\nHost: feddns\r\nConnection: close\r\n\r\n")
-        try:
-            line = await reader.readline()
-        except OSError:
-            return False
-    return b" 200 " in line

@@ -1,6 +1,6 @@
 """The live view: clusters, the shards of each federated Service, and what each cluster's DNS says.
 
-Pure: a `Scene` → what rich prints.  Called by `playground`.
+Pure: a `Scene` → what rich prints.  Filled by `showing`, called by `desk`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from typing import NamedTuple
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
-
-_MOST_SERVICES = 6
 
 
 class ClusterRow(NamedTuple):
@@ -34,11 +32,14 @@ class ServiceRow(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """One picture.  `said`: the last command and what it did."""
+    """One picture.  `said`: the last command and what it did; `hidden`: Services beyond these;
+    `is_away`: the federation's API is, so what it says is of before."""
 
     clusters: tuple[ClusterRow, ...]
     services: tuple[ServiceRow, ...]
     said: str = ""
+    hidden: int = 0
+    is_away: bool = False
 
 
 def render(scene: Scene) -> RenderableType:
@@ -46,9 +47,13 @@ def render(scene: Scene) -> RenderableType:
     parts: list[RenderableType] = [_clusters(scene.clusters)]
     if scene.services:
         parts += [Text(), _services(scene)]
-    hidden = len(scene.services) - _MOST_SERVICES
-    if hidden > 0:
-        parts.append(Text(f"… and {hidden} more Services", style="dim"))
+    if scene.hidden:
+        parts.append(Text(f"… and {scene.hidden} more Services", style="dim"))
+    if scene.is_away:
+        parts += [
+            Text(),
+            Text("! federation: its API is away; what it says is of before", "yellow"),
+        ]
     if scene.said:
         parts += [Text(), Text(scene.said, style="italic")]
     return Group(*parts)
@@ -71,7 +76,7 @@ def _clusters(rows: Iterable[ClusterRow]) -> Table:
 def _services(scene: Scene) -> Table:
     names = [row.name for row in scene.clusters]
     table = _table("service", "", *names)
-    for row in scene.services[:_MOST_SERVICES]:
+    for row in scene.services:
         shards = [_shard(row.shards.get(name, "")) for name in names]
         table.add_row(Text(row.name, style="bold"), Text("shard", style="dim"), *shards)
         answers = [row.answers.get(name, "") for name in names]
