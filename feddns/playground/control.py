@@ -40,7 +40,7 @@ async def serve(name: str, do: Do) -> asyncio.Server:
     """Listen; `do` gets the words and gives the text.  Raises `OperatorNeeded`."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.LimitOverrunError), contextlib.closing(writer):
+        with contextlib.suppress(OSError, ValueError), contextlib.closing(writer):
             if user_of(writer.get_extra_info("socket")) in (0, os.geteuid()):
                 reply = await _reply(do, await reader.readline())
                 writer.write(msgspec.json.encode(reply) + b"\n")

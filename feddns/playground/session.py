@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -104,10 +105,10 @@ async def _until(stopping: asyncio.Event, *work: Coroutine[Any, Any, None]) -> b
 def _base(network: str) -> int:
     """The second octet of the federation's addresses."""
     if network:
-        first, _, second = network.partition(".")
-        if first != "127" or not second.isdigit() or not 1 <= int(second) <= 240:
+        found = re.fullmatch(r"127\.([1-9][0-9]{0,2})", network)
+        if not found or int(found[1]) > 240:
             raise SettingRefused(f"--network: {network!r} must be 127.1 to 127.240")
-        return int(second)
+        return int(found[1])
     taken = control.names()
     base = next((base for base in _BASES if f"127.{base}" not in taken), None)
     if base is None:
@@ -117,9 +118,8 @@ def _base(network: str) -> int:
 
 @contextlib.contextmanager
 def _folder(keep: Path | None) -> Iterator[Path]:
-    """Where everything is; gone at the end unless it is kept."""
+    """Where everything will be; gone at the end unless it is kept."""
     if keep is not None:
-        keep.mkdir(parents=True, exist_ok=True)
         yield keep.resolve()
         return
     made = Path(tempfile.mkdtemp(prefix="feddns-playground-"))

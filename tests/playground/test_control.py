@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 
 import pytest
@@ -34,6 +35,22 @@ def test_the_words_arrive_and_the_reply_comes_back() -> None:
             await asyncio.to_thread(control.ask, ["fail"], name)
 
     asyncio.run(conversation())
+
+
+def test_who_speaks_without_end_is_cut_off(caplog: pytest.LogCaptureFixture) -> None:
+    async def conversation() -> None:
+        name = f"test-{os.getpid()}"
+        server = await control.serve(name, lambda _: asyncio.sleep(0, ""))
+        reader, writer = await asyncio.open_unix_connection(f"\0feddns-playground/{name}")
+        with contextlib.suppress(ConnectionError):
+            writer.write(b"x" * (1 << 18))
+            await writer.drain()
+            assert await reader.read() == b""
+        writer.close()
+        server.close()
+
+    asyncio.run(conversation())
+    assert caplog.text == ""
 
 
 def test_web_answers_in_turns_and_refuses_without_pods() -> None:
