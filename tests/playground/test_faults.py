@@ -46,6 +46,7 @@ def test_faults_add_up() -> None:
         ("cluster mars", "there are: east, west, eu"),
         ("pod nginx", "CLUSTER/"),
         ("pod mars/nginx", "CLUSTER/"),
+        ("pod east/shop/cart/1", "CLUSTER/"),
         ("federation now", "there is one only"),
     ],
 )
