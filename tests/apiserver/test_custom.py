@@ -231,6 +231,19 @@ def test_metadata_is_decoded_as_in_every_kind() -> None:
     assert obj == truthful.widget({"map": [{"k": "a"}]})
 
 
+def test_a_null_stays_where_it_may_be() -> None:
+    names: Object = {"a": {"type": "string", "nullable": True}, "b": {"type": "string"}}
+    inner = {"type": "object", "properties": names}
+    gadgets = crd()
+    schema = gadgets["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    schema["properties"] = {**names, "spec": inner}
+    (kind,) = custom.install(kinds.BUILTIN(), gadgets)
+    nulls = {"a": None, "b": None}
+    obj: Object = {"metadata": {}, **nulls, "spec": dict(nulls)}
+    assert decoding.decode(kind, obj) == []
+    assert obj == {"metadata": {}, "a": None, "spec": {"a": None}}
+
+
 @pytest.mark.parametrize(
     ("path", "found"),
     [

@@ -88,6 +88,23 @@ def test_base64_is_kept_without_line_ends(written: str, kept: str) -> None:
     assert secret["data"] == {"x": kept}
 
 
+def limited(amount: object) -> Object:
+    return {"spec": {"containers": [{"name": "c", "resources": {"limits": {"cpu": amount}}}]}}
+
+
+@pytest.mark.parametrize(("amount", "kept"), [(2, "2"), (1.5, "1500m"), (1e22, "10e21")])
+def test_a_quantity_may_be_a_number(amount: object, kept: str) -> None:
+    pod = limited(amount)
+    decoded("Pod", pod)
+    assert pod["spec"]["containers"][0]["resources"]["limits"] == {"cpu": kept}
+
+
+@pytest.mark.parametrize("amount", [True, [], {}])
+def test_a_quantity_is_nothing_else(amount: object) -> None:
+    with pytest.raises(RequestRefused, match="cannot unmarshal"):
+        decoded("Pod", limited(amount))
+
+
 def test_numbers_as_large_as_they_may_be() -> None:
     pod: Object = {"spec": {"terminationGracePeriodSeconds": 2**63 - 1}}
     decoded("Pod", pod)
