@@ -63,6 +63,8 @@ class Wire:
         self.writes_take = 0.0
         self.reading_takes = 0.0
         self.slices = SLICES
+        self.uid = "u"
+        self.readings = 0
         self.looks: list[float] = []
         self.probed: list[float] = []
         self.time_outs: set[float] = set()
@@ -77,7 +79,8 @@ class Wire:
         await asyncio.sleep(min(wait, time_out))
         if wait >= time_out:
             return Result(0, b"", "Timeout", "no answer")
-        return Result(200, b"ok" if path == "/healthz" else b'{"metadata": {"uid": "u"}}')
+        found = {"metadata": {"uid": self.uid}, "gitVersion": "v1.36.3"}
+        return Result(200, b"ok" if path == "/healthz" else json.dumps(found).encode())
 
     async def attempt(self, probe: Any, _: Sequence[Any]) -> Outcome:
         self.probed.append(now())
@@ -103,6 +106,7 @@ class Following:
         await asyncio.Event().wait()
 
     def _read(self) -> None:
+        self._wire.readings += 1
         old = self._tables[SLICE].get("shop", "web-1")
         self._tables[SLICE].remember(self._wire.slices, "")
         new = self._tables[SLICE].get("shop", "web-1")
@@ -126,10 +130,21 @@ class Nothing:
     async def do(self, _: Key, plan: Plan) -> Done:
         return Done(plan.again)
 
-    def open(self, *_: Any) -> None: ...
-    def close(self, *_: Any) -> None: ...
-    def clear(self, *_: Any) -> None: ...
-    def tell(self, told: Told, *_: Any) -> None: ...
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def open(self, name: str, *_: Any) -> None:
+        self.asked.append(f"open {name}")
+
+    def close(self, name: str) -> None:
+        self.asked.append(f"close {name}")
+
+    def clear(self, name: str) -> None:
+        self.asked.append(f"clear {name}")
+
+    def tell(self, told: Told, *_: Any) -> None:
+        self.asked.append(f"{told.key}: {told.reason}")
+
     def remember(self, *_: Any) -> None: ...
 
 
@@ -144,16 +159,19 @@ class Scene:
         """Each that is another than the one before, and when."""
         self.looked = 0
         self.written: list[float] = []
-        nothing: Any = Nothing()
+        self.nothing = nothing = Nothing()
+        self.leads = True
         self.engine = Engine(self.world, dict.fromkeys(kinds, self._reconcile), 2)
         self.health = self.engine.health = ShardHealth(self.world, self.engine.look)
-        self.engine.executor = nothing
+        self.engine.executor = nothing  # type: ignore[assignment]
         hooks = members.Hooks(
-            self.engine.member_changed, self.engine.look_at_all, self.engine.doubted, lambda: True
-        )
+            self.engine.member_changed, self.engine.look_at_all, self.engine.doubted,
+            lambda: self.leads,
+        )  # fmt: skip
         options = Options(monitor_period=PERIOD)
         place = Place(self, nothing)  # type: ignore[arg-type]
-        self.members = Members(self.world, place, nothing, hooks, options.monitoring())
+        self.members = Members(self.world, place, nothing, hooks, options.monitoring())  # type: ignore[arg-type]
+        self.members.executor = nothing  # type: ignore[assignment]
         self.world.tables[SERVICE].remember(service(probe=probe), "")
 
     def begin(self) -> None:
@@ -395,6 +413,75 @@ def test_another_address_is_of_a_member_that_was_not_read(play: Callable[..., No
         assert seen(scene) == (True, 0.0, False)
         await scene.until(3.02)
         assert seen(scene) == (True, 0.0, True)
+
+    play(talk)
+
+
+def test_one_that_is_registered_no_more_is_given_up(play: Callable[..., None]) -> None:
+    async def talk(scene: Scene, wire: Wire) -> None:
+        await scene.until(3.01)
+        scene.members.clusters_changed([Changed("", "us", b"{}", None)])
+        assert scene.nothing.asked[-1] == "close us"
+        assert (scene.world.members(), scene.world.caches) == ({}, {})
+        await scene.until(60)
+        assert wire.looks == [0, 3]
+        assert scene.health._prober.followed() == frozenset()
+
+    play(talk, probe="tcp")
+
+
+def test_one_that_is_another_than_it_was_is_read_anew(play: Callable[..., None]) -> None:
+    async def talk(scene: Scene, wire: Wire) -> None:
+        await scene.until(5.9)
+        assert wire.readings == 1
+        wire.uid = "another"
+        await scene.until(60)
+        assert wire.readings == 2
+
+    play(talk)
+
+
+def test_who_leads_tells_of_each_change(play: Callable[..., None]) -> None:
+    async def talk(scene: Scene, wire: Wire) -> None:
+        await scene.until(3.01)
+        wire.api = "refuses"
+        await scene.until(14)
+        wire.api = "good"
+        await scene.until(60)
+        assert scene.nothing.asked == [
+            "close us", "open us", "Cluster us: ClusterReady",
+            "Cluster us: ClusterNotReachable", "clear us", "Cluster us: ClusterReady",
+        ]  # fmt: skip
+        assert max(scene.written) == max(wire.looks)
+        scene.leads = False
+        wire.api = "refuses"
+        await scene.until(90)
+        assert scene.nothing.asked[6:] == ["clear us"], (
+            "its operations are left, and nothing is said"
+        )
+        assert max(scene.written) <= 60
+
+    play(talk)
+
+
+def test_a_connection_that_fails_in_an_unknown_way_is_made_anew(
+    play: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def talk(scene: Scene, wire: Wire) -> None:
+        await scene.until(3.01)
+        probe = scene.members._probe
+
+        async def breaks(*_: Any) -> None:
+            raise ZeroDivisionError
+
+        scene.members._probe = breaks  # type: ignore[method-assign]
+        await scene.until(7)
+        assert wire.looks == [0, 3]
+        assert "it is tried again" in caplog.text
+        scene.members._probe = probe  # type: ignore[method-assign]
+        await scene.until(20)
+        assert wire.readings == 2
+        assert len(wire.looks) > 3
 
     play(talk)
 
