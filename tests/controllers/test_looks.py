@@ -434,6 +434,7 @@ def test_one_that_is_another_than_it_was_is_read_anew(play: Callable[..., None])
     async def talk(scene: Scene, wire: Wire) -> None:
         await scene.until(5.9)
         assert wire.readings == 1
+        assert scene.members.members["us"].version == "v1.36.3"
         wire.uid = "another"
         await scene.until(60)
         assert wire.readings == 2
