@@ -15,7 +15,7 @@ OURS = "feddns"
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """At most `limit` times the peer's number, or `limit` when there is no peer; or at least that."""
+    """At most `limit` times the peer's number, or `limit` without a peer; or at least that."""
 
     limit: float
     peer: str | None = None

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Builds the programs that come as Go modules, once, into a cache keyed by version: CoreDNS as a peer;
 # kube-apiserver, its controllers, etcd and KWOK for a real cluster without containers; the newest
-# kubectl, beside which tests use the machine's own.
-# `tools/peers.sh` builds all of them, `tools/peers.sh etcd kwok` the named ones: 8 minutes once, then
+# kubectl, beside which tests use the machine's own; Helm.
+# `tools/peers.sh` builds all of them, `tools/peers.sh etcd kwok` the named ones: 10 minutes once, then
 # nothing.  Without Go it says how to get it, and ends with status 1.
 set -eu
 coredns=1.15.0
@@ -10,6 +10,7 @@ kubernetes=1.36.3
 kubectl=1.36.3
 etcd=3.6.7
 kwok=0.8.0
+helm=4.3.1
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/feddns/peers
 go=$(command -v go || true)
 [ -n "$go" ] || go=/usr/local/go/bin/go
@@ -118,7 +119,12 @@ build_kwok() {
     GOBIN=$target GOFLAGS=-mod=mod "$go" install "sigs.k8s.io/kwok/cmd/kwok@v$kwok"
 }
 
-[ $# -gt 0 ] || set -- coredns etcd kwok kubernetes kubectl
+build_helm() {
+    begin helm $helm helm || return 0
+    GOBIN=$target GOFLAGS=-mod=mod "$go" install "helm.sh/helm/v4/cmd/helm@v$helm"
+}
+
+[ $# -gt 0 ] || set -- coredns etcd kwok kubernetes kubectl helm
 for name in "$@"; do
     "build_$name"
 done

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from tests import peers
 from tests.apiserver.conformance import clients, probing, steps
 from tests.apiserver.conformance.normalising import normalise
 from tests.apiserver.conformance.probing import Reply
@@ -68,6 +69,7 @@ class _Player:
         programs = folder / "bin"
         programs.mkdir()
         (programs / "kubectl").symlink_to(kubectl)
+        (programs / "helm").symlink_to(peers.path("helm"))
         (programs / "await").write_text(_AWAIT)
         (programs / "await").chmod(0o755)
         config = folder / "kubeconfig"

@@ -28,7 +28,7 @@ _played: set[str] = set()
 @pytest.fixture(scope="module")
 def games(request: pytest.FixtureRequest) -> Iterator[Games]:
     config = request.config
-    clusters.require_cluster(config, *servers.REAL_PROGRAMS)
+    clusters.require_cluster(config, *servers.REAL_PROGRAMS, "helm")
     if not kubectls.found():
         programs.leave_out(config, "kubectl", f"{peers.BUILD} builds it")
     with servers.real() as real, servers.embedded() as embedded:
