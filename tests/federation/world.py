@@ -31,6 +31,8 @@ from tests.serving import environment, free_port, loopback
 
 NAME, DOMAIN = "fellowship", "example.com"
 PATIENCE = 30.0
+START_PATIENCE = 60.0
+"""Everything starts at once, and an API server that starts leaves little to the others."""
 
 
 class Site(NamedTuple):
@@ -44,7 +46,7 @@ class Site(NamedTuple):
 class World:
     """See the module's docstring."""
 
-    def __init__(self, *sites: Site, monitor_period: str = "1s", controllers: bool = True) -> None:
+    def __init__(self, *sites: Site, monitor_period: str = "2s", controllers: bool = True) -> None:
         """Without `controllers` members make no Pods and no slices of their own."""
         self.sites = {site.name: site for site in sites}
         self.federation = RealCluster("federation")
@@ -103,7 +105,9 @@ class World:
         for name in self.members:
             self.start_dns(name)
         for name in self.members:
-            self.registry.until(lambda name=name: self.registry.is_ready(name), f"{name} is ready")
+            self.registry.until(
+                lambda name=name: self.registry.is_ready(name), f"{name} is ready", START_PATIENCE
+            )
 
     # --- processes ---------------------------------------------------------------------------
 
