@@ -1,0 +1,55 @@
+"""The contract of a DNS provider: read a zone, change it, or say in one of five ways why not.
+
+    raised            means                                            then
+    Throttled         too many calls                                   the same after `after` s
+    ProviderAway      no answer, 5xx, a time-out: perhaps it was done  read again, then the same
+    Outdated          the zone is not as it was read                   read again, plan anew
+    Rejected          something of it is refused for what it is, and   halves, until the one that is
+                      nothing of it was done                           refused stands alone
+    OperatorNeeded    no such zone, no permission, bad credentials     said, tried again seldom
+
+`apply` does all of its changes or none where `limits.is_atomic`; else each `Change` for itself, in
+order, and an error leaves those before it done.  Calls block: they are made from a thread.
+No message holds a secret.  Pure: the adapters do the I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from feddns.providers.recordsets import Change, RecordSet
+
+
+class Limits(NamedTuple):
+    """What a provider can take.
+
+    `changes`: record sets that one `apply` may touch (the sum of `Change.size`), 0 for any number.
+    `rate`, `burst`: calls a second in the long run, and at once; rate 0: no limit.  `has_alias`:
+    ALIAS record sets.  `is_atomic`: one `apply` is done whole or not at all.
+    """
+
+    changes: int = 0
+    rate: float = 0.0
+    burst: int = 1
+    has_alias: bool = False
+    is_atomic: bool = False
+
+
+class Provider(Protocol):
+    """One zone at a provider, opened.  `zone` is its name, canonical."""
+
+    zone: str
+    limits: Limits
+
+    def list(self) -> Iterator[Sequence[RecordSet]]:
+        """The record sets of the zone, page by page, one call to the provider each.
+
+        All types, the foreign ones too, without SOA and the NS of the apex.  Raises the above; a
+        zone is known only when the last page came.
+        """
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """One call.  Raises the above; `Outdated` and `Rejected` say what and where."""
+
+    def close(self) -> None: ...
