@@ -29,10 +29,10 @@ def running(
 
 
 @pytest.fixture
-def backend(running: Backend) -> Iterator[Backend]:
+def backend(running: Backend) -> Backend:
     """A back end with an empty zone."""
     running.clear()
-    yield running
+    return running
 
 
 @pytest.fixture
