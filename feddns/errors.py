@@ -74,7 +74,12 @@ class ApiTrouble(FeddnsError):
 
 
 class ProviderTrouble(FeddnsError):
-    """A DNS provider did not do what it was asked to."""
+    """A DNS provider did not do what it was asked to.
+
+    `done`: how many of the call's changes were done all the same, the first ones; None: not known.
+    """
+
+    done: int | None = None
 
 
 class Throttled(ProviderTrouble):

@@ -9,7 +9,9 @@
     OperatorNeeded    no such zone, no permission, bad credentials     said, tried again seldom
 
 `apply` does all of its changes or none where `limits.is_atomic`; else each `Change` for itself, in
-order, and an error leaves those before it done.  Calls block: they are made from a thread.
+order, and an error leaves those before it done: the error's `done` says how many, so that the next
+one is known for the culprit; without it the zone is read again.  Calls block: they are made from a
+thread.
 No message holds a secret.  Pure: the adapters do the I/O.
 """
 

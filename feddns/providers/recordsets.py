@@ -49,7 +49,8 @@ class Change(msgspec.Struct, frozen=True):
 
     `removals` are as they were read: a zone that has something else there has been changed by
     somebody, and the change is `Outdated`.  What is added must not be there, but for what is
-    removed.
+    removed.  `keeps` must be there and stays: the claims of what is changed; a provider that can hold
+    the zone to it in the same call does, another one need not look.
     `service` is whose doing it is (`shop/web`; empty when nobody's any more), `why` a few words.
     """
 
@@ -58,6 +59,7 @@ class Change(msgspec.Struct, frozen=True):
     additions: tuple[RecordSet, ...] = ()
     service: str = ""
     why: str = ""
+    keeps: tuple[RecordSet, ...] = ()
 
     @property
     def size(self) -> int:
@@ -66,7 +68,9 @@ class Change(msgspec.Struct, frozen=True):
 
     def undone(self) -> Change:
         """The change back."""
-        return Change(self.name, self.additions, self.removals, self.service, f"undo: {self.why}")
+        return Change(
+            self.name, self.additions, self.removals, self.service, f"undo: {self.why}", self.keeps
+        )
 
 
 def record_set(name: str, type: str, ttl: int, values: Iterable[str]) -> RecordSet:
