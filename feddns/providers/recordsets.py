@@ -49,8 +49,8 @@ class Change(msgspec.Struct, frozen=True):
 
     `removals` are as they were read: a zone that has something else there has been changed by
     somebody, and the change is `Outdated`.  What is added must not be there, but for what is
-    removed.  `keeps` must be there and stays: the claims of what is changed; a provider that can hold
-    the zone to it in the same call does, another one need not look.
+    removed.  `keeps` must be there and stays: the claims of what is changed; a provider that can
+    hold the zone to it in the same call does, another one need not look.
     `service` is whose doing it is (`shop/web`; empty when nobody's any more), `why` a few words.
     """
 
