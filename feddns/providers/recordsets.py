@@ -117,6 +117,8 @@ def unquoted(value: str) -> str:
     """The text of a TXT record: its strings joined.  Without quotes the value as it is."""
     if not value.startswith('"'):
         return value
+    if value.count('"') == 2 and value.endswith('"') and "\\" not in value:
+        return value[1:-1]
     found, inside, position = bytearray(), False, 0
     while position < len(value):
         char = value[position]
