@@ -28,7 +28,8 @@ class Limits(NamedTuple):
 
     `changes`: record sets that one `apply` may touch (the sum of `Change.size`), 0 for any number.
     `rate`, `burst`: calls a second in the long run, and at once; rate 0: no limit.  `has_alias`:
-    ALIAS record sets.  `is_atomic`: one `apply` is done whole or not at all.
+    ALIAS record sets, of names below one of `alias_under` alone where there are any (a provider
+    may know its own load balancers only).  `is_atomic`: one `apply` is done whole or not at all.
     """
 
     changes: int = 0
@@ -36,6 +37,7 @@ class Limits(NamedTuple):
     burst: int = 1
     has_alias: bool = False
     is_atomic: bool = False
+    alias_under: tuple[str, ...] = ()
 
 
 class Provider(Protocol):
