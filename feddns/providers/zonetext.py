@@ -4,19 +4,50 @@
     SOA                                 `soa`, None where the file has none
     NS of the apex                      `servers`, None where the file has none
     any other record set                one of `records`
-    ;ALIAS name ttl target              a record set of type ALIAS: no server knows it, all skip it
+    ;ALIAS name ttl target              a record set of type ALIAS, which no server can read
+    a record outside the zone           left out, as servers do
+    $ORIGIN, $TTL, $GENERATE            as in BIND; $INCLUDE is refused
 
-Reads what BIND and Knot read but $INCLUDE and $GENERATE.  Pure (dnspython parses).  Called by the
-`zonefile` provider and `feddns zone export|import`.
+Pure (dnspython parses).  Called by the `zonefile` provider and `feddns zone export|import`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 
+import dns.exception
+import dns.name
+import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
+import dns.zone
 import msgspec
 
-from feddns.providers.recordsets import RecordSet
+from feddns import names
+from feddns.errors import DocumentRefused, NameRefused
+from feddns.providers.recordsets import (
+    AAAA,
+    ALIAS,
+    CNAME,
+    TXT,
+    A,
+    Key,
+    RecordSet,
+    canonical,
+    quoted,
+    record_set,
+)
+
+SOA, NS = "SOA", "NS"
+NEGATIVE_TTL = 60
+"""Of a new zone: a name that was asked too early is not denied for long."""
+
+_TIMERS = f"7200 1800 1209600 {NEGATIVE_TTL}"
+_TTL = 3600
+_LONGEST_TTL = 2**31 - 1
+_WHERE = re.compile(r"<string>:(\d+): (.*)", re.DOTALL)
+_ALIAS = re.compile(r";ALIAS (\S+) (\d{1,10}) (\S+)\s*\Z")
 
 
 class ZoneText(msgspec.Struct, frozen=True):
@@ -30,19 +61,89 @@ class ZoneText(msgspec.Struct, frozen=True):
     @property
     def serial(self) -> int:
         """Of the SOA; 0 without one."""
-        raise NotImplementedError
+        return 0 if self.soa is None else int(self.soa.values[0].split()[2])
 
     def renewed(self, records: Iterable[RecordSet]) -> ZoneText:
         """With other records, and the next serial (RFC 1982) when there is an SOA."""
-        raise NotImplementedError
+        soa = self.soa
+        if soa is not None:
+            words = soa.values[0].split()
+            words[2] = str((int(words[2]) + 1) & 0xFFFFFFFF or 1)
+            soa = msgspec.structs.replace(soa, values=(" ".join(words),))
+        return ZoneText(self.zone, _sorted(records), soa, self.servers)
+
+
+def new(zone: str, server: str, mail: str = "", address: str = "") -> ZoneText:
+    """An empty zone with an SOA of serial 1 and one name server.
+
+    `address` is of the server, where it lies within the zone.  Raises `NameRefused`.
+    """
+    zone, server = canonical(zone), canonical(server)
+    mail = canonical(mail or f"hostmaster.{zone}")
+    records = []
+    if address:
+        records = [record_set(server, AAAA if ":" in address else A, _TTL, [address])]
+    soa = RecordSet(zone, SOA, _TTL, (f"{server} {mail} 1 {_TIMERS}",))
+    return ZoneText(zone, tuple(records), soa, RecordSet(zone, NS, _TTL, (server,)))
+
+
+# --- reading ------------------------------------------------------------------------------------
 
 
 def read(text: str, zone: str) -> ZoneText:
     """A master file of `zone`, which is the origin at its beginning.
 
-    Raises `DocumentRefused` with the line; records outside the zone are refused too.
+    Raises `DocumentRefused` with the line, `NameRefused` for a zone that is no name.
     """
-    raise NotImplementedError
+    zone = canonical(zone)
+    found = _records(text, zone)
+    for record in _aliases(text, zone):
+        found[record.key] = record
+    soa, servers = found.pop((zone, SOA), None), found.pop((zone, NS), None)
+    return ZoneText(zone, _sorted(found.values()), soa, servers)
+
+
+def _records(text: str, zone: str) -> dict[Key, RecordSet]:
+    try:
+        parsed = dns.zone.from_text(
+            text, dns.name.from_text(zone), relativize=False, check_origin=False
+        )
+        found: dict[Key, RecordSet] = {}
+        for name, rdataset in parsed.iterate_rdatasets():
+            made = _record_set(name.to_text(), rdataset)
+            if made.key in found:  # signatures are one set for each type that they cover
+                made = _together(found[made.key], made)
+            found[made.key] = made
+        return found
+    except (dns.exception.DNSException, ValueError) as error:
+        where = _WHERE.match(str(error))
+        line, reason = (int(where[1]), where[2]) if where else (1, str(error))
+        raise DocumentRefused(f"no master file of {zone}: {reason}", line) from error
+
+
+def _record_set(name: str, rdataset: dns.rdataset.Rdataset) -> RecordSet:
+    type = dns.rdatatype.to_text(rdataset.rdtype)
+    return record_set(name, type, rdataset.ttl, [rdata.to_text() for rdata in rdataset])
+
+
+def _together(one: RecordSet, other: RecordSet) -> RecordSet:
+    values = {*one.values, *other.values}
+    return record_set(one.name, one.type, min(one.ttl, other.ttl), values)
+
+
+def _aliases(text: str, zone: str) -> Iterator[RecordSet]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if (match := _ALIAS.match(line)) is None:
+            continue
+        try:
+            made = record_set(match[1], ALIAS, min(int(match[2]), _LONGEST_TTL), [match[3]])
+        except NameRefused as refusal:
+            raise DocumentRefused(str(refusal), number) from refusal
+        if names.is_under(names.parse(made.name), names.parse(zone)):
+            yield made
+
+
+# --- writing ------------------------------------------------------------------------------------
 
 
 def write(given: ZoneText) -> str:
@@ -50,12 +151,39 @@ def write(given: ZoneText) -> str:
 
     Raises `NameRefused` for values that are not of their type.
     """
-    raise NotImplementedError
+    lines = [f"$ORIGIN {given.zone}"]
+    for record in (given.soa, given.servers, *_sorted(given.records)):
+        if record is not None:
+            lines += _lines(record)
+    return "\n".join(lines) + "\n"
 
 
-def new(zone: str, server: str, mail: str = "", address: str = "") -> ZoneText:
-    """An empty zone with an SOA of serial 1 and one name server.
+def _lines(record: RecordSet) -> list[str]:
+    name = canonical(record.name)
+    if record.type == ALIAS:
+        return [f";ALIAS {name} {record.ttl} {canonical(value)}" for value in record.values]
+    values = record_set(name, record.type, record.ttl, record.values).values
+    if record.type not in (A, AAAA, CNAME):
+        values = tuple(_checked(record, value) for value in values)
+    return [f"{name} {record.ttl} IN {record.type} {value}" for value in values]
 
-    `address` is of the server, where it lies within the zone.
-    """
-    raise NotImplementedError
+
+def _checked(record: RecordSet, value: str) -> str:
+    if record.type == TXT and not value.startswith('"'):
+        value = quoted(value)
+    try:
+        rdata = dns.rdata.from_text(dns.rdataclass.IN, record.type, value, relativize=False)
+    except (dns.exception.DNSException, ValueError) as error:
+        raise NameRefused(
+            f"{record.name} {record.type} {value!r} cannot stand in a zone file: {error}"
+        ) from error
+    return rdata.to_text()
+
+
+def _sorted(records: Iterable[RecordSet]) -> tuple[RecordSet, ...]:
+    """From the apex down, what is below a name after it (RFC 4034 §6.1)."""
+    return tuple(sorted(records, key=lambda record: (_order(record.name), record.type)))
+
+
+def _order(name: str) -> list[bytes]:
+    return names.labels_of(names.parse(name))[::-1]
