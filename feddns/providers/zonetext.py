@@ -20,8 +20,11 @@ import dns.exception
 import dns.name
 import dns.rdata
 import dns.rdataclass
+import dns.rdataset
 import dns.rdatatype
+import dns.tokenizer
 import dns.zone
+import dns.zonefile
 import msgspec
 
 from feddns import names
@@ -46,7 +49,7 @@ NEGATIVE_TTL = 60
 _TIMERS = f"7200 1800 1209600 {NEGATIVE_TTL}"
 _TTL = 3600
 _LONGEST_TTL = 2**31 - 1
-_WHERE = re.compile(r"<string>:(\d+): (.*)", re.DOTALL)
+_WHERE = re.compile(r"^<string>:\d+: ")
 _ALIAS = re.compile(r";ALIAS (\S+) (\d{1,10}) (\S+)\s*\Z")
 
 
@@ -104,21 +107,25 @@ def read(text: str, zone: str) -> ZoneText:
 
 
 def _records(text: str, zone: str) -> dict[Key, RecordSet]:
+    parsed = dns.zone.Zone(dns.name.from_text(zone), relativize=False)
+    words = dns.tokenizer.Tokenizer(text + "\n")
     try:
-        parsed = dns.zone.from_text(
-            text, dns.name.from_text(zone), relativize=False, check_origin=False
-        )
-        found: dict[Key, RecordSet] = {}
-        for name, rdataset in parsed.iterate_rdatasets():
-            made = _record_set(name.to_text(), rdataset)
-            if made.key in found:  # signatures are one set for each type that they cover
-                made = _together(found[made.key], made)
-            found[made.key] = made
-        return found
+        with parsed.writer(replacement=True) as transaction:
+            reader = dns.zonefile.Reader(words, dns.rdataclass.IN, transaction)
+            reader.read()
     except (dns.exception.DNSException, ValueError) as error:
-        where = _WHERE.match(str(error))
-        line, reason = (int(where[1]), where[2]) if where else (1, str(error))
+        reason, line = _WHERE.sub("", str(error)), words.where()[1]
+        if isinstance(error, dns.zonefile.CNAMEAndOtherData):
+            reason = f"{reader.last_name}: a CNAME and anything else exclude each other"
+            line -= 1  # its end has been read
         raise DocumentRefused(f"no master file of {zone}: {reason}", line) from error
+    found: dict[Key, RecordSet] = {}
+    for name, rdataset in parsed.iterate_rdatasets():
+        made = _record_set(name.to_text(), rdataset)
+        if made.key in found:  # signatures are one set for each type that they cover
+            made = _together(found[made.key], made)
+        found[made.key] = made
+    return found
 
 
 def _record_set(name: str, rdataset: dns.rdataset.Rdataset) -> RecordSet:
