@@ -107,18 +107,12 @@ def read(text: str, zone: str) -> ZoneText:
 
 
 def _records(text: str, zone: str) -> dict[Key, RecordSet]:
-    parsed = dns.zone.Zone(dns.name.from_text(zone), relativize=False)
-    words = dns.tokenizer.Tokenizer(text + "\n")
-    try:
-        with parsed.writer(replacement=True) as transaction:
-            reader = dns.zonefile.Reader(words, dns.rdataclass.IN, transaction)
-            reader.read()
-    except (dns.exception.DNSException, ValueError) as error:
-        reason, line = _WHERE.sub("", str(error)), words.where()[1]
-        if isinstance(error, dns.zonefile.CNAMEAndOtherData):
-            reason = f"{reader.last_name}: a CNAME and anything else exclude each other"
-            line -= 1  # its end has been read
-        raise DocumentRefused(f"no master file of {zone}: {reason}", line) from error
+    parsed, refusal = _parsed(text, zone)
+    if refusal is not None:
+        before = "\n".join(text.split("\n")[: refusal.line - 1])
+        if refusal.line > 1 and _parsed(before, zone)[1] is not None:
+            refusal.line -= 1  # dnspython had read the end of the line
+        raise refusal
     found: dict[Key, RecordSet] = {}
     for name, rdataset in parsed.iterate_rdatasets():
         made = _record_set(name.to_text(), rdataset)
@@ -126,6 +120,23 @@ def _records(text: str, zone: str) -> dict[Key, RecordSet]:
             made = _together(found[made.key], made)
         found[made.key] = made
     return found
+
+
+def _parsed(text: str, zone: str) -> tuple[dns.zone.Zone, DocumentRefused | None]:
+    parsed = dns.zone.Zone(dns.name.from_text(zone), relativize=False)
+    words = dns.tokenizer.Tokenizer(text)
+    try:
+        with parsed.writer(replacement=True) as transaction:
+            reader = dns.zonefile.Reader(words, dns.rdataclass.IN, transaction)
+            reader.read()
+    except (dns.exception.DNSException, ValueError) as error:
+        reason = _WHERE.sub("", str(error))
+        if isinstance(error, dns.zonefile.CNAMEAndOtherData):
+            reason = f"{reader.last_name}: a CNAME and anything else exclude each other"
+        refusal = DocumentRefused(f"no master file of {zone}: {reason}", words.where()[1])
+        refusal.__cause__ = error
+        return parsed, refusal
+    return parsed, None
 
 
 def _record_set(name: str, rdataset: dns.rdataset.Rdataset) -> RecordSet:
