@@ -1,7 +1,8 @@
 #!/bin/sh
 # Builds the programs that come as Go modules, once, into a cache keyed by version: CoreDNS as a peer;
 # kube-apiserver, its controllers, etcd and KWOK for a real cluster without containers; the newest
-# kubectl, beside which tests use the machine's own.
+# kubectl, beside which tests use the machine's own; external-dns' registry and planner around its
+# provider in memory (tools/txtregistry.go).
 # `tools/peers.sh` builds all of them, `tools/peers.sh etcd kwok` the named ones: 8 minutes once, then
 # nothing.  Without Go it says how to get it, and ends with status 1.
 set -eu
@@ -10,6 +11,7 @@ kubernetes=1.36.3
 kubectl=1.36.3
 etcd=3.6.7
 kwok=0.8.0
+externaldns=0.22.0
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/feddns/peers
 go=$(command -v go || true)
 [ -n "$go" ] || go=/usr/local/go/bin/go
@@ -118,7 +120,21 @@ build_kwok() {
     GOBIN=$target GOFLAGS=-mod=mod "$go" install "sigs.k8s.io/kwok/cmd/kwok@v$kwok"
 }
 
-[ $# -gt 0 ] || set -- coredns etcd kwok kubernetes kubectl
+build_externaldns() {
+    begin externaldns $externaldns txt-registry || return 0
+    cp "$(dirname "$0")/txtregistry.go" "$work/main.go"
+    module=sigs.k8s.io/external-dns
+    (
+        cd "$work"
+        quietly "$go" mod init feddns.dev/txtregistry
+        for package in registry/txt provider/inmemory; do
+            quietly "$go" get "$module/$package@v$externaldns"
+        done
+    )
+    build "$target/txt-registry" . -mod=mod -ldflags "-s -w"
+}
+
+[ $# -gt 0 ] || set -- coredns etcd kwok kubernetes kubectl externaldns
 for name in "$@"; do
     "build_$name"
 done

@@ -23,7 +23,7 @@ _SCRIPT = Path(__file__).resolve().parents[3] / BUILD
 _FOLDERS = {
     "etcd": "etcd", "kwok": "kwok", STAGES: "kwok", "coredns": "coredns",
     "kube-apiserver": "kubernetes", "kube-controller-manager": "kubernetes",
-    "kube-scheduler": "kubernetes", "kubectl": "kubectl",
+    "kube-scheduler": "kubernetes", "kubectl": "kubectl", "txt-registry": "externaldns",
 }  # fmt: skip
 
 
