@@ -77,7 +77,7 @@ def identity(wish: Wish) -> Identity:
             named = str(_metadata.get_project_id(Patient(PATIENCE)))
     except exceptions.RefreshError as error:
         raise OperatorNeeded(f"Cloud DNS: no credentials were found, {error}; {_HELP}") from error
-    except (exceptions.GoogleAuthError, OSError, ValueError, KeyError, TypeError) as error:
+    except (exceptions.GoogleAuthError, OSError, ValueError, KeyError, AttributeError) as error:
         raise OperatorNeeded(f"Cloud DNS: {_words(error)}; {_HELP}") from error
     if not named:
         raise OperatorNeeded(
@@ -102,7 +102,7 @@ def _credentials(wish: Wish) -> tuple[Any, str | None]:
             found = google.auth.load_credentials_from_file(wish.credentials_file, scopes=SCOPES)
     else:
         found = google.auth.default(scopes=SCOPES, request=Patient(PATIENCE, longest=1.0))
-    return found[0], found[1]
+    return _Plain(found[0]), found[1]
 
 
 def _project_of_environment() -> str:
@@ -114,6 +114,8 @@ def _words(error: Exception) -> str:
     """The first line of what the library says; it names files, and nothing of what is in them."""
     if isinstance(error, exceptions.TransportError):
         return "the metadata server does not tell the project"
+    if isinstance(error, (KeyError, AttributeError)):
+        return "the file of credentials is not what Google makes"
     lines = str(error).splitlines() or [""]
     return lines[0][:300].rstrip(". ") or type(error).__name__
 
@@ -135,7 +137,9 @@ class Patient:
     def __call__(self, url: str, method: str = "GET", **more: Any) -> Any:
         if self._failing_since is None:
             self._failing_since = self._clock()
-        more["timeout"] = min(more.get("timeout") or self._longest, self._longest)
+        asked = more.get("timeout")
+        longest = asked if isinstance(asked, (int, float)) else self._longest
+        more["timeout"] = min(longest, self._longest)
         try:
             answer = self._ask(url, method, **more)
         except exceptions.TransportError as error:
@@ -147,6 +151,23 @@ class Patient:
             raise exceptions.RefreshError(words, retryable=True) from error
         self._failing_since = None
         return answer
+
+
+class _Plain(credentials.Credentials):  # type: ignore[misc]
+    """The token of other credentials, and nothing that the library does beside it.
+
+    It asks the metadata server for a universe, in its own time, and starts a thread that asks IAM
+    for the regions of the account; neither is needed for DNS.
+    """
+
+    def __init__(self, inner: Any) -> None:
+        super().__init__()
+        self._inner = inner
+        self._quota_project_id = inner.quota_project_id
+
+    def refresh(self, request: Any) -> None:
+        self._inner.refresh(request)
+        self.token, self.expiry = self._inner.token, self._inner.expiry
 
 
 class _Session(AuthorizedSession):  # type: ignore[misc]

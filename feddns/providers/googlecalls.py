@@ -110,7 +110,7 @@ def _trouble(error: Exception, is_change: bool) -> FeddnsError:
         return OperatorNeeded("Cloud DNS: the endpoint is no URL; it is like https://host:port")
     if isinstance(error, requests.exceptions.Timeout):
         return ProviderAway("Cloud DNS: no answer in time")
-    if isinstance(error, (ValueError, KeyError, TypeError, AttributeError)):
+    if isinstance(error, (ValueError, AttributeError)):
         return ProviderAway(f"Cloud DNS: an answer that cannot be read: {type(error).__name__}")
     if isinstance(error, requests.exceptions.RequestException):
         return ProviderAway(f"Cloud DNS: no answer: {type(error).__name__}")
