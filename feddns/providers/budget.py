@@ -6,9 +6,9 @@
                          first served
     pause(until)         nobody before then: the provider said that it is too much
 
-A caller books its call ahead and makes it at the time it was given, so that two zones that are busy
-take turns, and what is to be changed gathers while it waits.  `rate` calls a second in the long run,
-`burst` at once after a rest.
+A caller books its call ahead and makes it at the time it was given, so that two zones that are
+busy take turns, and what is to be changed gathers while it waits.  `rate` calls a second in the
+long run, `burst` at once after a rest.
 
 Pure: `now` is a clock that only goes forward.  Called by `keeper`; whoever makes the keepers gives
 those of one account the same budget.
@@ -18,29 +18,23 @@ from __future__ import annotations
 
 
 class Budget:
-    """See the module's docstring."""
+    """See the module's docstring.  `paused`: no call before this time."""
 
     def __init__(self, rate: float = 0.0, burst: int = 1) -> None:
+        self.paused = float("-inf")
         self._every = 1.0 / rate if rate > 0 else 0.0
         self._ahead = max(0, burst - 1) * self._every
         self._full = float("-inf")
         """When the bucket is full again.  A call may be made `_ahead` before that."""
-        self._paused = float("-inf")
-        self.booked = 0
 
     def book(self, now: float) -> float:
         """When one call may be made: `now`, or later.  It counts from now on."""
-        self.booked += 1
-        at = max(now, self._paused, self._full - self._ahead)
+        at = max(now, self.paused, self._full - self._ahead)
         self._full = max(self._full, at) + self._every
         return at
 
     def pause(self, until: float) -> None:
-        """No call before then; what is booked already is made later by those who booked it."""
-        self._paused = max(self._paused, until)
+        """No call before then; what is booked for an earlier time is to be booked again."""
+        self.paused = max(self.paused, until)
         if self._every:
             self._full = max(self._full, until + self._ahead)
-
-    def wait(self, now: float) -> float:
-        """Seconds until a call could be made that was booked now."""
-        return max(0.0, self._paused - now, self._full - self._ahead - now)

@@ -176,14 +176,18 @@ def removed(changes: Iterable[Change]) -> int:
     )
 
 
-def guard(plan: Plan, owned: int, share: float = SHARE, least: int = LEAST) -> str:
-    """Why it waits for an operator, or "".  `owned`: the record sets of ours before it."""
+def guard(plan: Plan, owned: int, share: float = SHARE, least: int = LEAST, before: int = 0) -> str:
+    """Why it waits for an operator, or "".
+
+    `before`: record sets that were removed lately; `owned`: those of ours before all that.
+    """
     going = removed(plan.changes)
-    if owned < least or going <= share * owned:
+    if owned < least or going + before <= share * owned:
         return ""
+    lately = f" after {before} lately" if before else ""
     return (
-        f"plan {plan.id} removes {going} of {owned} record sets of ours in {plan.zone}, more than "
-        f"{share:.0%}; look at it, then: feddns zone approve {plan.id}"
+        f"plan {plan.id} removes {going} of {owned} record sets of ours in {plan.zone}{lately}, "
+        f"more than {share:.0%}; look at it, then: feddns zone approve {plan.id}"
     )
 
 
@@ -345,7 +349,7 @@ class _Draft:
         taken = {claim.key for claim in self.claims.values()}
         orphans = [own for own in self._orphans if own.claim.key not in taken]
         self._orphans = [own for own in self._orphans if own.claim.key in taken]
-        return [type for _, type in stays] + [own.key[1] for own in orphans]
+        return [type for _, type in stays] + [TXT for _ in orphans]
 
     def lost(self) -> list[str]:
         """Types that go, or have a value less."""
@@ -356,7 +360,7 @@ class _Draft:
             if wish is None or not set(own.record.values) <= set(wish.record.values):
                 found.append(key[1])
         taken = {claim.key for claim in self.claims.values()}
-        return found + [own.key[1] for own in self._orphans if own.claim.key not in taken]
+        return found + [TXT for own in self._orphans if own.claim.key not in taken]
 
     def change(self) -> Change | None:
         going = [own for key, own in self._owned.items() if self._goes(key)]
