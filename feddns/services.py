@@ -122,7 +122,8 @@ class FederatedService(msgspec.Struct, frozen=True, array_like=True, gc=False, t
 
     `shards` are read from `federation.kubernetes.io/service-ingresses` (federation-v1.md 1.3),
     `known` from `status.loadBalancer`: every address, healthy or not.  `when_none_healthy` is
-    "none", "all", or empty for the server's setting.  `names` are of the public zone alone.
+    "none", "all", or empty for the server's setting.  `names` and `is_public`, whether its type is
+    LoadBalancer, are for the public zone alone.
     """
 
     namespace: Label
@@ -134,6 +135,7 @@ class FederatedService(msgspec.Struct, frozen=True, array_like=True, gc=False, t
     when_none_healthy: str = ""
     version: str = ""
     names: tuple[PublicName, ...] = ()
+    is_public: bool = True
 
     @property
     def key(self) -> tuple[Label, Label]:

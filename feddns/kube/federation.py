@@ -54,6 +54,7 @@ class LoadBalancer(Lean):
 
 
 class FederatedServiceSpec(Lean):
+    type: str | None = None
     ports: list[ServicePort] | None = None
 
 
@@ -116,6 +117,7 @@ def to_federated_service(
         when_none_healthy=_policy(owner, annotations.when_none_healthy, reasons),
         version=metadata.resource_version or "",
         names=_names(owner, annotations.names, reasons),
+        is_public=spec is not None and spec.type == "LoadBalancer",
     )
 
 

@@ -6,6 +6,7 @@
     host names alone, none resolved yet   CNAME to the first of them
     nothing healthy, a rung above         CNAME to that rung
     nothing healthy, global               nothing; with `all` every known address
+    A Service of another type than LoadBalancer has no names at all.
 
     annotation federation.feddns.dev/names, e.g. "eu.nginx.example.com=europe-west1, …"
     within the zone, its rung exists      CNAME to the rung's name
@@ -88,21 +89,25 @@ def wanted(
 
     What cannot be is left out, with a word of `refusals`.
     """
+    if not service.is_public:
+        return ()
     return tuple(_Wishes(view, service, naming, hosts, generation).all())
 
 
 def refusals(view: View, service: FederatedService, naming: Naming) -> tuple[str, ...]:
     """Why some of what was asked for is not in `wanted`, a line each, for the Service's user."""
     wishes = _Wishes(view, service, naming, {}, 0)
-    for _ in wishes.all():
-        pass
+    if service.is_public:
+        for _ in wishes.all():
+            pass
     return tuple(dict.fromkeys(wishes.refused))
 
 
 def host_names(view: View, service: FederatedService, naming: Naming) -> frozenset[Name]:
     """The host names that `wanted` wants resolved."""
     found: set[Name] = set()
-    for rung in ladder.rungs(view, service, naming.none_healthy):
+    rungs = ladder.rungs(view, service, naming.none_healthy) if service.is_public else ()
+    for rung in rungs:
         if _alias(rung, naming) is None:
             found.update(ingress.hostname for ingress in rung.ingresses if ingress.hostname)
     return frozenset(found)
