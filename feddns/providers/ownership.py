@@ -42,7 +42,9 @@ __all__ = ["CLAIM_TTL", "Holdings", "Mark", "Owned", "Registry", "claim", "divid
 
 CLAIM_TTL = 300
 LONGEST_LIST = 800
-"""Octets that names of clusters take in a claim; those beyond are left out, with a `…`."""
+"""Octets that names of clusters take in a claim; for those beyond there is a `...`."""
+LONGEST_STRING = 255
+_MORE = "+..."
 
 _OURS = (A, AAAA, CNAME, ALIAS)
 _OWNER, _RESOURCE = "external-dns/owner", "external-dns/resource"
@@ -76,22 +78,33 @@ def claim(record: RecordSet, mark: Mark, registry: Registry, nonce: bytes = b"")
     Raises `NameRefused` when the name gets too long for DNS.
     """
     name = registry.name_of(record.key)
-    text = claims.write({
-        _OWNER: registry.owner,
-        _RESOURCE: mark.resource,
-        _CLUSTERS: _joined(mark.clusters),
-        _GENERATION: str(mark.generation),
-    })  # fmt: skip
+    text = _text(mark, registry, mark.clusters)
     if registry.key:
-        text = sealing.seal(text, name, registry.key, nonce)
+        text = _sealed(name, mark, registry, nonce)
     return record_set(name, TXT, CLAIM_TTL, (quoted(text),))
 
 
-def _joined(clusters: tuple[str, ...]) -> str:
-    text = "+".join(clusters)
-    if len(text) <= LONGEST_LIST:
-        return text
-    return text[: text.rindex("+", 0, LONGEST_LIST)] + "+..."
+def _text(mark: Mark, registry: Registry, clusters: tuple[str, ...]) -> str:
+    joined = "+".join(clusters)
+    if len(joined) > LONGEST_LIST:
+        joined = joined[: max(joined.rfind("+", 0, LONGEST_LIST), 0)]
+        clusters = ()
+    return claims.write({
+        _OWNER: registry.owner,
+        _RESOURCE: mark.resource,
+        _CLUSTERS: joined + (_MORE if len(clusters) < len(mark.clusters) else ""),
+        _GENERATION: str(mark.generation),
+    })  # fmt: skip
+
+
+def _sealed(name: str, mark: Mark, registry: Registry, nonce: bytes) -> str:
+    """With as many clusters as one string of a TXT record takes: external-dns reads no more."""
+    clusters = mark.clusters
+    while True:
+        text = sealing.seal(_text(mark, registry, clusters), name, registry.key, nonce)
+        if len(text) <= LONGEST_STRING or not clusters:
+            return text
+        clusters = clusters[: len(clusters) // 2]
 
 
 def _mark(record: RecordSet, registry: Registry) -> Mark | None:
