@@ -190,6 +190,8 @@ def _checked(record: RecordSet, value: str) -> str:
     if record.type == TXT and not value.startswith('"'):
         value = quoted(value)
     try:
+        if "\n" in value:
+            raise ValueError("more than one line")
         rdata = dns.rdata.from_text(dns.rdataclass.IN, record.type, value, relativize=False)
     except (dns.exception.DNSException, ValueError) as error:
         raise NameRefused(
