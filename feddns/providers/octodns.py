@@ -4,8 +4,8 @@
     `populate`: the zone is not there              OperatorNeeded, or made with the first change
     the same, but as a source it is                OperatorNeeded: it would write the zone anew,
                                                    without what others have there
-    the zone lacks what is removed, or has what    Outdated; nothing is done
-    is added
+    the zone lacks what is removed or kept, or     Outdated; nothing is done
+    has what is added
     a type that it does not support, a record      Rejected, in octoDNS' words; nothing is done
     that octoDNS does not allow
     an error, and then the zone cannot be read     ProviderAway
@@ -259,6 +259,9 @@ def _compare(changes: Sequence[Change], zone: Mapping[Key, RecordSet]) -> None:
     for one in _each(changes, "additions"):
         if one.key in after:
             raise _done(Outdated(f"to be added: {one}; there is: {after[one.key]}"), 0)
+    for one in _each(changes, "keeps"):
+        if (there := zone.get(one.key)) != one:
+            raise _done(Outdated(f"to be kept: {one}; there is: {there}"), 0)
     after |= {one.key: one for one in _each(changes, "additions")}
     names: dict[str, set[str]] = {}
     for name, type in after:

@@ -87,8 +87,9 @@ class Backend:
         told: dict[str, list[dict[str, Any]]] = {}
         for record in records.values():
             values = [_value(record.type, value) for value in record.values]
+            many = {"value": values[0]} if record.type == "CNAME" else {"values": values}
             told.setdefault(record.name.removesuffix(ZONE).rstrip("."), []).append(
-                {"type": record.type, "ttl": record.ttl, "values": values}
+                {"type": record.type, "ttl": record.ttl, **many}
             )
         self._file.write_text(yaml.safe_dump(told))
 

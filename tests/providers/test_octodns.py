@@ -146,6 +146,7 @@ def test_a_record_with_pools_is_not_like_ours() -> None:
         ([], Change(WEB.name, (WEB,)), "to be removed: .* there is: None"),
         ([WEB], Change(WEB.name, (record_set(WEB.name, "A", 5, ["192.0.2.1"]),)), "there is: web"),
         ([WEB], add(WEB), "to be added: .* there is: web"),
+        ([], Change(WEB.name, (), (WEB,), keeps=(CLAIM,)), "to be kept: .* there is: None"),
         ([WEB], add(record_set(WEB.name, "CNAME", 5, ["a."])), "to be added: .* there is: A"),
         ([record_set(WEB.name, "CNAME", 5, ["a."])], add(WEB), "to be added: .* there is: CNAME"),
     ],
