@@ -6,7 +6,8 @@
         cloud.faults.append(Fault(503))          the next call ends so
         cloud.calls                              what was asked: "GET /managedZones", …
 
-    python -m tests.cloud.clouddns [example.com ...]   serves until ^C, and prints what to export
+    python -m tests.cloud.clouddns [example.com ...]   serves until ^C, and prints what to export;
+                                                       at port 8053, or at PORT (0: any)
 
     GET    /dns/v1/projects/P                        quotas
     GET    /dns/v1/projects/P/managedZones           ?dnsName= &maxResults= &pageToken=
@@ -38,6 +39,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from tests.cloud.managedzones import Project, Refused, Resource, Zone, missing, page_size
 
 PROJECT = "feddns-test"
+_PORT = 8053
 _PATH = re.compile(
     r"/dns/v1/projects/(?P<project>[^/]+)"
     r"(?:/(?P<zones>managedZones)(?:/(?P<zone>[^/]+)(?:/(?P<part>rrsets|changes)(?:/(?P<id>[^/]+))?)?)?)?"
@@ -257,7 +259,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 def main(apexes: list[str]) -> None:
     """Serves the zones until a signal."""
-    cloud = CloudDns(port=int(os.environ.get("PORT", "0")))
+    cloud = CloudDns(port=int(os.environ.get("PORT", _PORT)))
     for apex in apexes or ["example.com"]:
         name = apex.rstrip(".")
         cloud.create(name.replace(".", "-"), f"{name}.")

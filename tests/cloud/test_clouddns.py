@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -252,6 +256,26 @@ def test_tokens_and_projects(cloud: CloudDns) -> None:
     with refused.value as error:
         assert error.code == 403
     assert ask(cloud, "PATCH", "/managedZones/example")[0] == 404
+
+
+def test_as_a_program_it_prints_what_google_s_programs_are_told() -> None:
+    program = subprocess.Popen(
+        [sys.executable, "-m", "tests.cloud.clouddns", "example.com", "svc.example.net."],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PORT": "0"},
+    )
+    assert program.stdout is not None
+    told = dict(program.stdout.readline().split()[1].split("=", 1) for _ in range(3))
+    url, project = told["CLOUDSDK_API_ENDPOINT_OVERRIDES_DNS"], told["GOOGLE_CLOUD_PROJECT"]
+    with urllib.request.urlopen(f"{url}dns/v1/projects/{project}/managedZones") as answer:
+        zones = json.loads(answer.read())["managedZones"]
+    program.terminate()
+    program.communicate(timeout=20)
+    assert program.returncode == 0
+    assert told["CLOUDSDK_AUTH_DISABLE_CREDENTIALS"] == "true"
+    assert [zone["dnsName"] for zone in zones] == ["example.com.", "svc.example.net."]
 
 
 def test_google_s_library_and_the_stand_in_understand_each_other(cloud: CloudDns) -> None:
