@@ -3,7 +3,8 @@
 A change is one call, done whole or not at all; the zone has it at once, the name servers within
 seconds (`name_servers` says which; who wants to know asks them).  What is removed must be there as
 it was read: Cloud DNS compares it as it was written, so the spelling of others is remembered where
-it is not ours.  A claim that stays (`Change.keeps`) is not looked at.
+it is not ours.  A claim that stays (`Change.keeps`) is removed and added in the same call, so the
+change is refused when it is not there.
 
 A zone is found by its name, or by the name or number that Google has for it; forwarding and peering
 zones have no records and are passed over.  Of two with the same name (public and private) one must
@@ -35,13 +36,14 @@ from feddns.providers.recordsets import Change, Key, RecordSet, canonical, recor
 
 ENDPOINT = "https://dns.googleapis.com"
 _BURST = 20
-_OCTETS = 150
-"""What a record set has in the mean, claims included, when the size of a change is the limit."""
+_OCTETS = 200
+"""What a record set has in the mean, with what is kept for it."""
 _QUOTA = {
     "rrsetAdditionsPerChange": 1_000,
     "rrsetDeletionsPerChange": 1_000,
     "totalRrdataSizePerChange": 100_000,
 }
+_NEAR = re.compile(r"http://(127\.[0-9.]+|localhost|\[::1\])(:[0-9]+)?$")
 _WITHOUT_RECORDS = ("forwardingConfig", "peeringConfig", "serviceDirectoryConfig")
 
 
@@ -92,7 +94,7 @@ def open(settings: Settings) -> CloudDns:
     settings = _with_environment(settings)
     found = googleauth.identity(settings)
     session = googleauth.session(found)
-    session.trust_env = settings.endpoint == ENDPOINT
+    session.trust_env = not _NEAR.match(settings.endpoint)
     options = {"api_endpoint": settings.endpoint}
     client = Client(found.project, found.credentials, session, client_options=options)
     calls = Calls(client, settings.token_body)
@@ -124,10 +126,17 @@ class CloudDns:
             ]
 
     def apply(self, changes: Sequence[Change]) -> None:
-        removals = [self._as_written(one) for change in changes for one in change.removals]
-        additions = [_resource(one) for change in changes for one in change.additions]
-        if removals or additions:
-            body = {"additions": additions, "deletions": removals}
+        removals = [one for change in changes for one in change.removals]
+        additions = [one for change in changes for one in change.additions]
+        touched = {one.key for one in (*removals, *additions)}
+        kept = {one.key: one for change in changes for one in change.keeps}
+        kept_still = [one for key, one in kept.items() if key not in touched]
+        body = {
+            "additions": [_resource(one) for one in additions]
+            + [self._as_written(one) for one in kept_still],
+            "deletions": [self._as_written(one) for one in (*removals, *kept_still)],
+        }
+        if touched:
             self._calls.call("POST", f"{self._path}/changes", data=body)
 
     def close(self) -> None:
@@ -180,8 +189,7 @@ def _with_environment(settings: Settings) -> Settings:
             "Cloud DNS: Google answers nobody without credentials; take back "
             "CLOUDSDK_AUTH_DISABLE_CREDENTIALS, or name another endpoint"
         )
-    is_near = re.match(r"http://(127\.[0-9.]+|localhost|\[::1\])(:[0-9]+)?$", endpoint)
-    if not is_anonymous and not endpoint.startswith("https://") and not is_near:
+    if not is_anonymous and not endpoint.startswith("https://") and not _NEAR.match(endpoint):
         raise OperatorNeeded(
             f"Cloud DNS: {endpoint} would see our token in clear; write https://, or do without "
             "credentials (CLOUDSDK_AUTH_DISABLE_CREDENTIALS=true)"
@@ -281,15 +289,18 @@ def _network(name: str, project: str) -> str:
 
 
 def _limits(calls: Calls, rate: float) -> Limits:
-    """What one change may hold, as the project has it; who may not ask gets what all have."""
+    """What one change may hold, as the project has it; who may not ask gets what all have.
+
+    Half of the quotas, as each record set that is changed may have a claim that is kept.
+    """
     try:
         told = calls.call("GET", "").get("quota") or {}
     except OperatorNeeded:
         told = {}
     quota = {name: int(told.get(name, most)) for name, most in _QUOTA.items()}
     changes = min(
-        quota["rrsetAdditionsPerChange"],
-        quota["rrsetDeletionsPerChange"],
+        quota["rrsetAdditionsPerChange"] // 2,
+        quota["rrsetDeletionsPerChange"] // 2,
         quota["totalRrdataSizePerChange"] // _OCTETS,
     )
     return Limits(changes=max(changes, 1), rate=rate, burst=_BURST, is_atomic=True)

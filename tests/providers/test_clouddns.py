@@ -138,15 +138,15 @@ def test_an_id_that_cannot_be(opening: Open) -> None:
 
 
 def test_one_change_holds_what_the_project_s_quotas_allow(cloud: CloudDns, opening: Open) -> None:
-    assert opening().limits.changes == 666
+    assert opening().limits.changes == 500
     project = cloud.projects[PROJECT]
     project.quota = {**project.quota, "rrsetDeletionsPerChange": 40}
-    assert opening().limits.changes == 40
+    assert opening().limits.changes == 20
     cloud.faults.extend(
         [Fault(200, body=b'{"managedZones":[{"name":"e","dnsName":"example.com."}]}')]
     )
     cloud.faults.append(Fault(403, "forbidden", "no"))
-    assert opening().limits.changes == 666
+    assert opening().limits.changes == 500
 
 
 def test_the_calls_of_a_minute_are_below_google_s_240(opening: Open) -> None:
@@ -207,6 +207,29 @@ def test_a_ttl_of_zero_is_read(cloud: CloudDns, opening: Open) -> None:
     zone = cloud.projects[PROJECT].zones["example"]
     zone.put({"name": "x.example.com.", "type": "A", "rrdatas": ["192.0.2.1"], "ttl": 0})
     assert everything(opening())[0].ttl == 0
+
+
+CLAIM = record_set("a-web.example.com.", "TXT", 180, ['"heritage=external-dns"'])
+
+
+def test_what_is_kept_must_be_there_and_stays(cloud: CloudDns, opening: Open) -> None:
+    provider = opening()
+    new = record_set("web.example.com.", "A", 60, ["192.0.2.1"])
+    kept = Change(WEB.name, (WEB,), (new,), keeps=(CLAIM,))
+    provider.apply([add(WEB)])
+    with pytest.raises(Outdated, match="a-web"):
+        provider.apply([kept])
+    assert everything(provider) == [WEB]
+    provider.apply([add(CLAIM)])
+    provider.apply([kept])
+    assert everything(provider) == [CLAIM, new]
+
+
+def test_a_claim_that_one_change_keeps_and_another_removes(cloud: CloudDns, opening: Open) -> None:
+    provider = opening()
+    provider.apply([add(CLAIM)])
+    provider.apply([Change(WEB.name, (), (WEB,), keeps=(CLAIM,)), Change(CLAIM.name, (CLAIM,))])
+    assert everything(provider) == [WEB]
 
 
 def test_nothing_to_change_is_no_call(cloud: CloudDns, opening: Open) -> None:
