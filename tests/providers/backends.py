@@ -59,6 +59,8 @@ class Traits:
     """Whether the strings of a TXT record stay as they were cut."""
     has_ttl: bool = True
     """Whether each record set has a TTL of its own."""
+    tells_ttls: bool = True
+    """Whether a removal whose TTL alone is another one is `Outdated`."""
     secrets: tuple[str, ...] = ()
     """What no message may hold."""
     programs: Mapping[str, str] = field(default_factory=dict)
