@@ -1,18 +1,25 @@
-"""octoDNS' own YAML provider: the other hands and eyes read and write its file by PyYAML alone."""
+"""octoDNS' providers: its own for YAML files, and octodns-bind's for DNS UPDATE with a real BIND.
+
+The other hands and eyes read and write the file by PyYAML alone, and the zone by dnspython's own
+messages.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from feddns.errors import OperatorNeeded, ProviderAway
+from feddns.providers import rfc2136
 from feddns.providers.base import Provider
 from feddns.providers.recordsets import Key, RecordSet, quoted, record_set, unquoted
-from tests.providers.backends import ZONE, Maker, Traits, Trouble, library
+from tests import programs
+from tests.providers.backends import ZONE, Maker, Traits, Trouble, library, program
+from tests.providers.nameservers import SECRET, Named
 
 _FIELDS = {
     "MX": ("preference", "exchange"),
@@ -22,7 +29,9 @@ _FIELDS = {
 _TTL = 3600
 
 
-class Backend:
+class Yaml:
+    """A folder with the zone's file."""
+
     name = "octodns-yaml"
 
     def __init__(self, folder: Path) -> None:
@@ -31,7 +40,6 @@ class Backend:
             refused=RecordSet(f"bad.{ZONE}", "A", 60, ("192.0.2.256",)),
             refusal="invalid IPv4",
             keeps_strings=False,
-            secrets=("s3cr3t-of-nobody",),
             troubles={
                 "no zone": Trouble(OperatorNeeded, "has no zone", self._without_file),
                 "broken file": Trouble(ProviderAway, "YamlProvider: ", self._with_broken_file),
@@ -138,4 +146,75 @@ def _value(type: str, text: str) -> Any:
     return text
 
 
-MAKERS = {"octodns-yaml": Maker(Backend, library("octodns", "octodns"))}
+class Bind:
+    """A zone that BIND serves."""
+
+    name = "octodns-bind"
+
+    def __init__(self, folder: Path) -> None:
+        self._server = Named(folder)
+        self._key = rfc2136.read_key(str(self._server.key_file))
+        self.traits = Traits(
+            refused=record_set(f"no_host.{ZONE}", "A", 60, ["192.0.2.1"]),
+            refusal="Unable to perform update: REFUSED",
+            keeps_strings=False,
+            secrets=(self._key[1], SECRET),
+            programs={"named": programs.version("named")},
+            troubles={
+                "wrong secret": self._trouble(ProviderAway, "Unable to", key_secret=SECRET),
+                "nobody there": self._trouble(ProviderAway, "refused|Unable", port=1),
+            },
+        )
+
+    def open(self) -> Provider:
+        from feddns.providers import octodns
+
+        name, secret, algorithm = self._key
+        return octodns.open(
+            octodns.Settings(
+                zone=ZONE,
+                provider="octodns_bind.Rfc2136Provider",
+                arguments={
+                    "host": self._server.address,
+                    "port": self._server.port,
+                    "key_name": name,
+                    "key_secret": secret,
+                    "key_algorithm": algorithm,
+                },
+                interval=0,
+            )
+        )
+
+    def put(self, record: RecordSet) -> None:
+        self._server.hands.change([record.key], [record])
+
+    def remove(self, key: Key) -> None:
+        self._server.hands.change([key])
+
+    def content(self) -> frozenset[RecordSet]:
+        return self._server.hands.content()
+
+    def clear(self) -> None:
+        self._server.hands.clear()
+
+    def close(self) -> None:
+        self._server.stop()
+
+    def _trouble(self, raises: type[Exception], words: str, **more: object) -> Trouble:
+        @contextmanager
+        def arrange() -> Iterator[Provider]:
+            with closing(self.open()) as provider:
+                vars(provider._provider).update(more)  # type: ignore[attr-defined]
+                yield provider
+
+        return Trouble(raises, words, arrange)
+
+
+def _lacking() -> tuple[str, str] | None:
+    return library("octodns_bind", "test")() or program("named", "bind9")()
+
+
+MAKERS = {
+    "octodns-yaml": Maker(Yaml, library("octodns", "octodns")),
+    "octodns-bind": Maker(Bind, _lacking),
+}
