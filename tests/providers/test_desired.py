@@ -195,6 +195,33 @@ def test_two_services_that_choose_the_same_name() -> None:
     assert chosen(zone) == ["w.example.com. 180 CNAME also.shop.ufp.svc.example.com."]
 
 
+# --- two federations in one zone ----------------------------------------------------------------
+
+HERE = ONE + "federated shop/web c1=192.0.2.1 names=w.example.com"
+THERE = """
+    cluster c9 zones=z9 region=r9
+    federated shop/web c9=192.0.2.9 names=w.example.com,v.example.com
+"""
+
+
+def test_two_federations_in_one_zone() -> None:
+    """Each keeps its own; who has a name that both want keeps it."""
+    one = PublicZone(HERE)
+    two = PublicZone(THERE, one.holdings.records(), federation="other")
+    assert set(one.holdings.records()) < set(two.holdings.records())
+    assert chosen(two) == ["v.example.com. 180 CNAME web.shop.other.svc.example.com."]
+    assert [held.name for held in two.plan.held] == ["w.example.com."]
+
+    again = PublicZone(HERE, two.holdings.records())
+    assert again.plan.changes == ()
+    assert again.ours() == one.ours()
+    two.happen("delete federated shop/web")
+    assert set(two.holdings.records()) == set(one.holdings.records())
+    again.happen("delete federated shop/web")
+    assert {own.mark.service for own in again.owned()} == set()
+    assert {record.name for record in again.foreign()} >= {"v.example.com."}
+
+
 # --- names in a suffix, names that are too long -------------------------------------------------
 
 

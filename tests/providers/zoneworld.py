@@ -55,16 +55,17 @@ def _absolute(name: str) -> str:
 
 
 class PublicZone:
-    """`foreign` is in the zone already; more are settings of `Naming`."""
+    """`there` is in the zone already; more are settings of `Naming`."""
 
     def __init__(
-        self, world: str, foreign: Iterable[RecordSet] = (), resolved: str = "", **naming: Any
+        self, world: str, there: Iterable[RecordSet] = (), resolved: str = "", **naming: Any
     ) -> None:
         self.server = Server("synced")
-        self.registry = ownership.registry("feddns-ufp")
-        self.holdings = ownership.divide(foreign, self.registry)
+        federation = naming.pop("federation", "ufp")
+        self.registry = ownership.registry(f"feddns-{federation}")
+        self.holdings = ownership.divide(there, self.registry)
         domain = names.parse(naming.pop("suffix", "example.com").lower())
-        self.naming = Naming(b"ufp", domain, names.parse(ZONE), **naming)
+        self.naming = Naming(federation.encode(), domain, names.parse(ZONE), **naming)
         self.hosts = hosts(resolved)
         self.plan = Plan("", ZONE)
         self.happen(world)
