@@ -27,9 +27,10 @@ from typing import NamedTuple
 import msgspec
 
 from feddns import ladder, names
-from feddns.errors import NameRefused
+from feddns.errors import NameRefused, SettingRefused
 from feddns.ladder import Rung
 from feddns.names import Label, Name
+from feddns.providers.base import Limits
 from feddns.providers.ownership import Mark
 from feddns.providers.recordsets import AAAA, ALIAS, CNAME, A, RecordSet
 from feddns.services import FederatedService, PublicName
@@ -37,6 +38,7 @@ from feddns.snapshot import View
 from feddns.topology import Scope
 
 TTL = 180
+_NO_LIMITS = Limits()
 
 
 class Naming(msgspec.Struct, frozen=True):
@@ -58,6 +60,24 @@ class Naming(msgspec.Struct, frozen=True):
         if not self.has_alias:
             return False
         return not self.alias_under or any(names.is_under(host, top) for top in self.alias_under)
+
+
+def naming(federation: str, zone: str, suffix: str = "", limits: Limits = _NO_LIMITS) -> Naming:
+    """The naming of these settings: without a suffix, names are right below the zone.
+
+    Raises `SettingRefused`.
+    """
+    label = federation.encode("utf-8", "replace")
+    if not names.is_dns_label(label):
+        raise SettingRefused(f"federation {federation!r} must be a lower-case DNS label")
+    try:
+        top, below = names.parse(zone).lower(), names.parse(suffix or zone).lower()
+    except NameRefused as refusal:
+        raise SettingRefused(f"no zone, or no suffix: {refusal}") from refusal
+    if not names.is_under(below, top):
+        raise SettingRefused(f"suffix {suffix!r} is not in the zone {names.format(top)}")
+    under = tuple(names.parse(text).lower() for text in limits.alias_under)
+    return Naming(label, below, top, has_alias=limits.has_alias, alias_under=under)
 
 
 class Host(NamedTuple):

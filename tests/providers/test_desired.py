@@ -9,7 +9,9 @@ from __future__ import annotations
 import pytest
 
 from feddns import names
+from feddns.errors import SettingRefused
 from feddns.providers import desired
+from feddns.providers.base import Limits
 from feddns.providers.desired import Naming
 from feddns.providers.ownership import Mark
 from feddns.providers.plan import Reason
@@ -281,6 +283,34 @@ def test_the_one_spelling() -> None:
     assert records(f"{GLOBAL} 180 A 192.0.2.8 192.0.2.9 192.0.2.10")[0] in zone.ours()
 
 
-def test_naming_of_a_provider_without_alias() -> None:
-    naming = Naming(b"ufp", names.parse("example.com"), names.parse("example.com"))
-    assert not naming.can_alias(names.parse("lb.example.net"))
+# --- settings -----------------------------------------------------------------------------------
+
+
+def test_naming() -> None:
+    example = names.parse("example.com")
+    assert desired.naming("ufp", "Example.COM.") == Naming(b"ufp", example, example)
+    below = desired.naming("ufp", "example.com", "k8s.Example.com.")
+    assert below == Naming(b"ufp", names.parse("k8s.example.com"), example)
+    limits = Limits(has_alias=True, alias_under=("ELB.example.net",))
+    found = desired.naming("ufp", "example.com", limits=limits)
+    assert found.can_alias(names.parse("a.elb.example.net"))
+    assert not found.can_alias(names.parse("a.example.net"))
+    assert not below.can_alias(names.parse("a.elb.example.net"))
+    assert desired.naming("ufp", "example.com", limits=Limits(has_alias=True)).can_alias(example)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (("UFP", "example.com"), "federation 'UFP' must be a lower-case DNS label"),
+        (("", "example.com"), "federation '' must be"),
+        (("a.b", "example.com"), "federation 'a.b' must be"),
+        (("ufp", "a..b"), "'a..b' has an empty label"),
+        (("ufp", "example.com", "example.org"), "'example.org' is not in the zone example.com."),
+        (("ufp", "example.com", "com"), "'com' is not in the zone"),
+        (("ufp", "example.com", "xexample.com"), "'xexample.com' is not in the zone"),
+    ],
+)
+def test_naming_that_cannot_be(given: tuple[str, ...], words: str) -> None:
+    with pytest.raises(SettingRefused, match=words):
+        desired.naming(*given)

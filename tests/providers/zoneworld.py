@@ -13,9 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from feddns import names
 from feddns.providers import desired, ownership, plan
-from feddns.providers.desired import Host, Naming, Wanted
+from feddns.providers.desired import Host, Wanted
 from feddns.providers.ownership import Owned
 from feddns.providers.plan import Plan, Source, Terms
 from feddns.providers.recordsets import RecordSet, record_set
@@ -64,8 +66,8 @@ class PublicZone:
         federation = naming.pop("federation", "ufp")
         self.registry = ownership.registry(f"feddns-{federation}")
         self.holdings = ownership.divide(there, self.registry)
-        domain = names.parse(naming.pop("suffix", "example.com").lower())
-        self.naming = Naming(federation.encode(), domain, names.parse(ZONE), **naming)
+        made = desired.naming(federation, ZONE, naming.pop("suffix", ""))
+        self.naming = msgspec.structs.replace(made, **naming)
         self.hosts = hosts(resolved)
         self.plan = Plan("", ZONE)
         self.happen(world)
