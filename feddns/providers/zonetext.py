@@ -202,8 +202,9 @@ def _checked(record: RecordSet, value: str) -> str:
 
 def _sorted(records: Iterable[RecordSet]) -> tuple[RecordSet, ...]:
     """From the apex down, what is below a name after it (RFC 4034 §6.1)."""
-    return tuple(sorted(records, key=lambda record: (_order(record.name), record.type)))
+    return tuple(sorted(records, key=lambda record: (order(record.name), record.type)))
 
 
-def _order(name: str) -> list[bytes]:
+def order(name: str) -> list[bytes]:
+    """By what a file is sorted."""
     return names.labels_of(names.parse(name))[::-1]

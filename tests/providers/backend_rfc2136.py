@@ -1,7 +1,7 @@
 """DNS UPDATE: real BIND and real Knot, signed by TSIG.
 
-The other hands are dnspython's own messages; what Knot may refuse is a name that its ACL keeps from
-our key, what BIND does is the address of a name that no host may have.
+The other hands are dnspython's own messages; what Knot refuses is a type that its ACL keeps from our
+key, what BIND does is the address of a name that no host may have.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ class Backend:
             refused=refused,
             refusal=refusal,
             tells_ttls=False,
+            keeps_case=True,
             secrets=(secret, _WRONG),
             programs={server.program: programs.version(server.program)},
             troubles={
@@ -43,7 +44,7 @@ class Backend:
                     key_file="", key_name="nobody", key_secret=_WRONG,
                 ),
                 "no key": self._trouble(OperatorNeeded, "REFUSED|NOTAUTH", key_file=""),
-                "not its zone": self._trouble(OperatorNeeded, "NOTAUTH", zone="example.net."),
+                "not its zone": self._trouble(OperatorNeeded, "NOTAUTH", zone="eu.example.com."),
                 "nobody there": self._trouble(
                     ProviderAway, "Connection refused", servers=("127.0.0.1:1", "[::1]:1")
                 ),
@@ -97,12 +98,12 @@ class Backend:
 
 def _bind(folder: Path) -> Backend:
     refused = record_set(f"no_host.{ZONE}", "A", 60, ["192.0.2.1"])
-    return Backend(Named(folder), refused, r"REFUSED for no_host\.example\.com\. A")
+    return Backend(Named(folder), refused, r"REFUSED for .*no_host\.example\.com\. A")
 
 
 def _knot(folder: Path) -> Backend:
-    refused = record_set(f"locked.{ZONE}", "A", 60, ["192.0.2.1"])
-    return Backend(Knot(folder), refused, r"NOTAUTH for locked\.example\.com\. A")
+    refused = record_set(f"post.{ZONE}", "MX", 60, ["10 mx.example.net."])
+    return Backend(Knot(folder), refused, r"NOTAUTH for .*post\.example\.com\. MX")
 
 
 MAKERS = {

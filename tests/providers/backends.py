@@ -57,10 +57,16 @@ class Traits:
     """The most record sets of a page of `list`; 0: no such bound."""
     keeps_strings: bool = True
     """Whether the strings of a TXT record stay as they were cut."""
+    spoils: str = ""
+    """A regular expression of texts that its library would spoil: they are `Rejected`."""
+    keeps_case: bool = False
+    """Whether others' names keep their upper case, also after `put`."""
     has_ttl: bool = True
     """Whether each record set has a TTL of its own."""
     tells_ttls: bool = True
     """Whether a removal whose TTL alone is another one is `Outdated`."""
+    looks_at_keeps: bool = True
+    """Whether a change is `Outdated` when what it keeps is not there."""
     secrets: tuple[str, ...] = ()
     """What no message may hold."""
     programs: Mapping[str, str] = field(default_factory=dict)

@@ -34,8 +34,8 @@ from tests.providers.backends import ZONE
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 20.0
 
-_APEX = f"""{ZONE} 300 SOA localhost. hostmaster.{ZONE} 1 7200 1800 1209600 60
-{ZONE} 300 NS localhost.
+_APEX = f"""{ZONE} 300 SOA ns.localhost. hostmaster.{ZONE} 1 7200 1800 1209600 60
+{ZONE} 300 NS ns.localhost.
 """
 _KNOT = """
 server:
@@ -57,14 +57,12 @@ key:
     algorithm: hmac-sha512
     secret: {secret}
 acl:
-  - id: locked
+  - id: feddns
     key: feddns
-    action: update
-    update-owner: name
-    update-owner-name: [locked]
-    deny: on
-  - id: all
-    key: [feddns, other]
+    action: [transfer, update]
+    update-type: [A, AAAA, CNAME, TXT]
+  - id: other
+    key: other
     action: [transfer, update]
 template:
   - id: default
@@ -73,7 +71,7 @@ template:
 zone:
   - domain: {zone}
     file: {folder}/zone
-    acl: [locked, all]
+    acl: [feddns, other]
 """
 SECRET = "c2l4dGVlbiBvY3RldHMgb3IgbW9yZSBvZiB0aGVt"
 OTHER_KEY = f'key "other" {{ algorithm hmac-sha512; secret "{SECRET}"; }};\n'
@@ -118,7 +116,7 @@ class Named:
 
 
 class Knot:
-    """Knot; the name `locked.example.com.` is not feddns' to change."""
+    """Knot; feddns may write no other types than it needs."""
 
     name, program = "knot", "knotd"
 
