@@ -20,8 +20,8 @@ which are each provider's own, are judged by what is in the zone afterwards.  No
 still between the two: a change by others in these milliseconds is not seen.  What a provider does
 not support is not read either.  Each call reads the whole zone, hence `interval`.
 
-Strings of a TXT record are joined, as octoDNS does.  No message has an argument that looks secret.
-Called by the catalogue; its configuration is read by `octodnsconfig`.
+Strings of a TXT record are joined, as octoDNS does; texts that it spoils are Rejected.  No message
+has an argument that looks secret.  Called by the catalogue; `octodnsconfig` reads its configuration.
 """
 
 from __future__ import annotations
@@ -52,7 +52,16 @@ from feddns.errors import (
 )
 from feddns.providers.base import Limits
 from feddns.providers.octodnsconfig import is_secret, one_line
-from feddns.providers.recordsets import CNAME, Change, Key, RecordSet, canonical, record_set
+from feddns.providers.recordsets import (
+    CNAME,
+    TXT,
+    Change,
+    Key,
+    RecordSet,
+    canonical,
+    record_set,
+    unquoted,
+)
 
 _AFTER = 30.0
 
@@ -183,12 +192,25 @@ class OctoDns:
         return Plan(zone, desired, planned, exists=self._is_there)
 
     def _record(self, zone: Any, record: RecordSet) -> Any:
+        if words := self._unfit(record):
+            raise _done(Rejected(f"{record.name} {record.type}: {words}"), 0)
         rrset = Rrset(record.name, record.type, record.ttl, record.values)
         made = Record.from_rrset(zone, rrset, source=self._provider)
         if not self._provider.supports(made):
             words = f"{self._settings.provider} has no {record.type} records, as of {record.name}"
             raise _done(Rejected(words), 0)
         return made
+
+    def _unfit(self, record: RecordSet) -> str:
+        """Why octoDNS would write something else than this, or wait for ever."""
+        if record.name != self.zone and not record.name.endswith(f".{self.zone}"):
+            return f"not in the zone {self.zone}"
+        texts = [unquoted(value) for value in record.values] if record.type == TXT else []
+        if not all(texts):
+            return "octoDNS has no empty text"
+        if any("\\" in text or not text.isascii() for text in texts):
+            return "octoDNS has no backslash in a text, and nothing but ASCII"
+        return ""
 
     def _judge(
         self, error: Exception, changes: Sequence[Change], before: Mapping[Key, RecordSet]

@@ -90,7 +90,7 @@ class Zone:
 
     def put(self, resource: Resource) -> None:
         """A record set as it is, past every rule of the API."""
-        key = resource["name"], resource["type"]
+        key = resource["name"].lower(), resource["type"]
         self.sets[key] = {"kind": "dns#resourceRecordSet", **resource}
         self._order = None
 

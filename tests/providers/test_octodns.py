@@ -172,6 +172,10 @@ def test_a_zone_that_is_not_as_it_was_read(
         (RecordSet("x.example.com.", "A", 60, ("192.0.2.256",)), "invalid IPv4 address"),
         (RecordSet("x.example.com.", "A", -1, ("192.0.2.1",)), "invalid ttl"),
         (RecordSet("x.example.com.", "A", 1, ()), "at least one RDATA"),
+        (record_set("notexample.com.", "A", 1, ["192.0.2.1"]), "not in the zone"),
+        (record_set("x.example.com.", "TXT", 1, [quoted("a \\")]), "no backslash"),
+        (record_set("x.example.com.", "TXT", 1, [quoted("ä")]), "nothing but ASCII"),
+        (record_set("x.example.com.", "TXT", 1, ['""']), "no empty text"),
     ],
 )
 def test_what_octodns_does_not_allow(record: RecordSet, words: str) -> None:
