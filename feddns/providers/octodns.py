@@ -21,7 +21,7 @@ still between the two: a change by others in these milliseconds is not seen.  Wh
 not support is not read either.  Each call reads the whole zone, hence `interval`.
 
 Strings of a TXT record are joined, as octoDNS does; texts that it spoils are Rejected.  No message
-has an argument that looks secret.  Called by the catalogue; `octodnsconfig` reads its configuration.
+has an argument that looks secret.  Called by the catalogue; `octodnsconfig` reads its settings.
 """
 
 from __future__ import annotations

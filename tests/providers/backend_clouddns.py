@@ -29,6 +29,7 @@ class Backend:
             refused=RecordSet(f"bad.{ZONE}", "A", 60, ("192.0.2.256",)),
             refusal="Invalid value for 'entity.change.additions",
             page=1_000,
+            keeps_case=True,
             secrets=(_TOKEN,),
             troubles={
                 "throttled": self._trouble(

@@ -27,6 +27,7 @@ _FIELDS = {
     "CAA": ("flags", "tag", "value"),
 }
 _TTL = 3600
+_SPOILS = r"^$|\\|[^\x00-\x7f]"
 
 
 class Yaml:
@@ -40,6 +41,7 @@ class Yaml:
             refused=RecordSet(f"bad.{ZONE}", "A", 60, ("192.0.2.256",)),
             refusal="invalid IPv4",
             keeps_strings=False,
+            spoils=_SPOILS,
             troubles={
                 "no zone": Trouble(OperatorNeeded, "has no zone", self._without_file),
                 "broken file": Trouble(ProviderAway, "YamlProvider: ", self._with_broken_file),
@@ -158,6 +160,7 @@ class Bind:
             refused=record_set(f"no_host.{ZONE}", "A", 60, ["192.0.2.1"]),
             refusal="Unable to perform update: REFUSED",
             keeps_strings=False,
+            spoils=_SPOILS,
             secrets=(self._key[1], SECRET),
             programs={"named": programs.version("named")},
             troubles={
