@@ -32,7 +32,7 @@ from feddns.errors import FeddnsError, NameRefused, OperatorNeeded, Outdated, Re
 from feddns.providers import googleauth
 from feddns.providers.base import Limits
 from feddns.providers.googlecalls import Calls, Missing, converted
-from feddns.providers.recordsets import Change, Key, RecordSet, canonical, record_set
+from feddns.providers.recordsets import Change, Key, RecordSet, canonical, contradiction, record_set
 
 ENDPOINT = "https://dns.googleapis.com"
 _BURST = 20
@@ -128,6 +128,8 @@ class CloudDns:
     def apply(self, changes: Sequence[Change]) -> None:
         removals = [one for change in changes for one in change.removals]
         additions = [one for change in changes for one in change.additions]
+        if name := contradiction(additions):
+            raise _nothing_done(Rejected(f"{name} cannot have a CNAME and something else"))
         touched = {one.key for one in (*removals, *additions)}
         kept = {one.key: one for change in changes for one in change.keeps}
         kept_still = [one for key, one in kept.items() if key not in touched]
@@ -160,6 +162,11 @@ class CloudDns:
     def _as_written(self, record: RecordSet) -> dict[str, Any]:
         known, resource = self._written.get(record.key, (None, {}))
         return resource if known == record else _resource(record)
+
+
+def _nothing_done(error: Rejected) -> Rejected:
+    error.done = 0
+    return error
 
 
 def _theirs(one: _RrSet) -> dict[str, Any]:

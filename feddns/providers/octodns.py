@@ -59,6 +59,7 @@ from feddns.providers.recordsets import (
     Key,
     RecordSet,
     canonical,
+    contradiction,
     record_set,
     unquoted,
 )
@@ -278,6 +279,8 @@ def _compare(changes: Sequence[Change], zone: Mapping[Key, RecordSet]) -> None:
         if (there := zone.get(one.key)) != one:
             raise _done(Outdated(f"to be removed: {one}; there is: {there}"), 0)
         del after[one.key]
+    if name := contradiction(_each(changes, "additions")):
+        raise _done(Rejected(f"{name} cannot have a CNAME and something else"), 0)
     for one in _each(changes, "additions"):
         if one.key in after:
             raise _done(Outdated(f"to be added: {one}; there is: {after[one.key]}"), 0)

@@ -78,6 +78,14 @@ def record_set(name: str, type: str, ttl: int, values: Iterable[str]) -> RecordS
     return RecordSet(canonical(name), type, ttl, _values(type, values))
 
 
+def contradiction(additions: Iterable[RecordSet]) -> str:
+    """A name at which these have a CNAME and something else, which no zone takes; or ""."""
+    types: dict[str, set[str]] = {}
+    for record in additions:
+        types.setdefault(record.name, set()).add(record.type)
+    return next((name for name, there in types.items() if CNAME in there and len(there) > 1), "")
+
+
 def canonical(name: str) -> str:
     """A name as it stands here: absolute, lower case.  Raises `NameRefused`."""
     return names.format(names.parse(name).lower())

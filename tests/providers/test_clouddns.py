@@ -232,6 +232,17 @@ def test_a_claim_that_one_change_keeps_and_another_removes(cloud: CloudDns, open
     assert everything(provider) == [WEB]
 
 
+def test_a_cname_beside_our_own_will_never_be(cloud: CloudDns, opening: Open) -> None:
+    provider = opening()
+    alias = record_set(WEB.name, "CNAME", 180, ["up.example.com."])
+    with pytest.raises(Rejected, match=r"web\.example\.com\. cannot have a CNAME and") as refused:
+        provider.apply([add(WEB, alias)])
+    assert refused.value.done == 0
+    provider.apply([add(WEB)])
+    with pytest.raises(Outdated):
+        provider.apply([add(alias)])
+
+
 def test_nothing_to_change_is_no_call(cloud: CloudDns, opening: Open) -> None:
     provider = opening()
     cloud.calls.clear()

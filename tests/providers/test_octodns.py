@@ -162,6 +162,11 @@ def test_a_zone_that_is_not_as_it_was_read(
     assert Scripted.last.plans == []
 
 
+def test_a_cname_beside_our_own_will_never_be() -> None:
+    with pytest.raises(Rejected, match="cannot have a CNAME and something else"):
+        open().apply([add(WEB, record_set(WEB.name, "CNAME", 5, ["a."]))])
+
+
 @pytest.mark.parametrize(
     ("record", "words"),
     [
