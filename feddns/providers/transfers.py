@@ -144,12 +144,13 @@ class Transfer:
                 raise Broken("a transfer that goes on after its end")
             self._take(record)
             self._count += 1
-        # RFC 1995 §4: a lone SOA of the same serial, or of one that is not newer.
-        if self._count == 1 and self._known is not None and not self._is_newer():
+        # RFC 1995 §4: nothing but the SOA, of a serial that is not newer.
+        if not self.steps and not self._is_newer():
             self.is_done = True
 
     def _is_newer(self) -> bool:
-        return 0 < (self.serial - (self._known or 0)) & 0xFFFFFFFF < 2**31
+        """Than what is known (RFC 1982)."""
+        return self._known is None or 0 < (self.serial - self._known) & 0xFFFFFFFF < 2**31
 
     def _take(self, record: Record) -> None:
         if self._count == 0:
