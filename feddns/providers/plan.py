@@ -193,7 +193,9 @@ def guard(plan: Plan, owned: int, share: float = SHARE, least: int = LEAST, befo
 
 def text(plan: Plan) -> Iterator[str]:
     """Lines as of a diff: what goes, what comes, and with `!` what is not done."""
-    yield f"plan {plan.id} of {plan.zone}: {len(plan.changes)} names, {len(plan.held)} held"
+    count = len(plan.changes)
+    names = "1 name" if count == 1 else f"{count} names"
+    yield f"plan {plan.id} of {plan.zone}: {names}, {len(plan.held)} held"
     for change in plan.changes:
         whose = f" ({change.service})" if change.service else ""
         yield f"@@ {change.name}{whose}: {change.why}"
