@@ -320,13 +320,14 @@ ROWS = (
         "How often that is tried."),
     Row("metrics", "metrics", listening, "ADDRESS:PORT",
         "Serve /metrics, /healthz and /readyz over HTTP here; `none` for nothing."),
-    Row("log-format", "log_format", one_of("text", "json"), "text|json", "Log lines for people, or JSON."),
+    Row("log-format", "log_format", one_of("text", "json"), "text|json",
+        "Log lines for people, or JSON."),
 )  # fmt: skip
 
 WITHOUT_EFFECT = (
-    "concurrent-replicaset-syncs", "concurrent-job-syncs", "federated-api-qps", "federated-api-burst", "kube-api-content-type",
-    "profiling", "contention-profiling", "leader-elect-resource-lock", "master", "port", "address",
-    "hpa-scale-forbidden-window",
+    "concurrent-replicaset-syncs", "concurrent-job-syncs", "federated-api-qps",
+    "federated-api-burst", "kube-api-content-type", "profiling", "contention-profiling",
+    "leader-elect-resource-lock", "master", "port", "address", "hpa-scale-forbidden-window",
 )  # fmt: skip
 """Flags of the original that are accepted, and change nothing."""
 
