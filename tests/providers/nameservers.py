@@ -56,14 +56,21 @@ key:
   - id: other
     algorithm: hmac-sha512
     secret: {secret}
+  - id: reader
+    algorithm: hmac-sha256
+    secret: {secret}
+{keys}
 acl:
   - id: feddns
     key: feddns
     action: [transfer, update]
     update-type: [A, AAAA, CNAME, TXT]
   - id: other
-    key: other
+    key: [other{ids}]
     action: [transfer, update]
+  - id: reader
+    key: reader
+    action: transfer
 template:
   - id: default
     storage: {folder}
@@ -71,8 +78,12 @@ template:
 zone:
   - domain: {zone}
     file: {folder}/zone
-    acl: [feddns, other]
+    acl: [feddns, other, reader]
+    dnssec-signing: {signing}
 """
+_KNOT_KEY = "  - id: k-{name}\n    algorithm: {name}\n    secret: {secret}\n"
+ALGORITHMS = "hmac-md5", "hmac-sha1", "hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512"
+"""Knot has a key `k-<algorithm>` of each."""
 SECRET = "c2l4dGVlbiBvY3RldHMgb3IgbW9yZSBvZiB0aGVt"
 OTHER_KEY = f'key "other" {{ algorithm hmac-sha512; secret "{SECRET}"; }};\n'
 KEY = f'key "feddns" {{ algorithm hmac-sha256; secret "{SECRET}"; }};\n'
@@ -116,11 +127,11 @@ class Named:
 
 
 class Knot:
-    """Knot; feddns may write no other types than it needs."""
+    """Knot; feddns may write no other types than it needs, the key `reader` nothing."""
 
     name, program = "knot", "knotd"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_signed: bool = False) -> None:
         self.address, self.port = "127.0.0.1", free_port()
         self.key_file = folder / "feddns.key"
         self.key_file.write_text(KEY)
@@ -128,9 +139,12 @@ class Knot:
         (folder / "zone").write_text(_APEX)
         (folder / "knot.conf").write_text(
             _KNOT.format(
-                folder=folder, address=self.address, port=self.port, secret=SECRET, zone=ZONE
+                folder=folder, address=self.address, port=self.port, secret=SECRET, zone=ZONE,
+                ids="".join(f", k-{name}" for name in ALGORITHMS),
+                keys="".join(_KNOT_KEY.format(name=name, secret=SECRET) for name in ALGORITHMS),
+                signing="on" if is_signed else "off",
             )
-        )
+        )  # fmt: skip
         self._log = folder / "knot.log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
