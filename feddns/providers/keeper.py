@@ -339,8 +339,9 @@ class Keeper:
         done = _done(error, flight, self._limits.is_atomic)
         if done is None:
             self._lose(flight, now)
-            if isinstance(error, Rejected):
-                self._suspects.accuse([change.name for change in flight], is_ordered=True)
+            names = [change.name for change in flight]
+            if isinstance(error, Rejected) or self._is_outdated_again(error, names):
+                self._suspects.accuse(names, is_ordered=True)
             return
         self._follow(flight[:done], now)
         flight = flight[done:]
@@ -352,12 +353,16 @@ class Keeper:
             self._give_back(flight, is_first=True)
 
     def _came_outdated(self, flight: tuple[Change, ...], error: FeddnsError, now: float) -> None:
-        """The first time somebody was quicker; again, it is not as it is read, for good."""
-        names = frozenset(change.name for change in flight)
-        if names & self._outdated:
+        if self._is_outdated_again(error, [change.name for change in flight]):
             self._came_rejected(flight, f"not as it is read: {error}", now + _OUTDATED_RETRY)
-        self._outdated = names
         self._lose(flight, now)
+
+    def _is_outdated_again(self, error: FeddnsError, names: Iterable[str]) -> bool:
+        """The first time somebody was quicker; again, it is not as it is read, for good."""
+        if not isinstance(error, Outdated):
+            return False
+        before, self._outdated = self._outdated, frozenset(names)
+        return bool(before & self._outdated)
 
     def _came_rejected(self, flight: tuple[Change, ...], words: str, until: float) -> None:
         """One of them is to blame; the first, where each is done for itself."""

@@ -61,11 +61,12 @@ class Driver:
             return
         if order.is_new:
             self._pages = self.provider.list()
+        self.listings.append(self.now)
         page = next(self._pages, None)
         if page is None:
+            self.listings.pop()
             self.keeper.read(self.now)
             return
-        self.listings.append(self.now)
         self.now += self._latency
         self.keeper.page(page, self.now)
 
