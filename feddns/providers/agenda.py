@@ -17,7 +17,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from feddns.providers import plan
+from feddns.providers import base, plan
+from feddns.providers.base import Limits
 from feddns.providers.plan import Plan, Proof
 from feddns.providers.recordsets import Change
 
@@ -91,16 +92,9 @@ class Agenda:
         self.pending = None
         return found
 
-    def take(self, names: Iterable[str], limit: int) -> list[Change]:
+    def take(self, names: Iterable[str], limits: Limits) -> list[Change]:
         """Of the ready, what fits into one call; one change at least."""
-        taken: list[Change] = []
-        size = 0
-        for name in names:
-            change = self.ready[name]
-            size += change.size
-            if taken and 0 < limit < size:
-                break
-            taken.append(change)
+        taken = base.batch((self.ready[name] for name in names), limits)
         for change in taken:
             del self.ready[change.name]
         return taken

@@ -17,7 +17,7 @@ No message holds a secret.  Pure: the adapters do the I/O.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from feddns.providers.recordsets import Change, RecordSet
@@ -27,6 +27,8 @@ class Limits(NamedTuple):
     """What a provider can take.
 
     `changes`: record sets that one `apply` may touch (the sum of `Change.size`), 0 for any number.
+    `values`, `octets`: values that it may hold, and their characters in all; what is kept
+    (`Change.keeps`) counts for both sides; 0 for any number.
     `rate`, `burst`: calls a second in the long run, and at once; rate 0: no limit.  `has_alias`:
     ALIAS record sets, of names below one of `alias_under` alone where there are any (a provider
     may know its own load balancers only).  `is_atomic`: one `apply` is done whole or not at all.
@@ -38,6 +40,8 @@ class Limits(NamedTuple):
     has_alias: bool = False
     is_atomic: bool = False
     alias_under: tuple[str, ...] = ()
+    values: int = 0
+    octets: int = 0
 
 
 class Provider(Protocol):
@@ -57,3 +61,24 @@ class Provider(Protocol):
         """One call.  Raises the above; `Outdated` and `Rejected` say what and where."""
 
     def close(self) -> None: ...
+
+
+def batch(changes: Iterable[Change], limits: Limits) -> list[Change]:
+    """The first of them that one call takes; one at least."""
+    taken: list[Change] = []
+    most = (limits.changes, limits.values, limits.octets)
+    held = (0, 0, 0)
+    for change in changes:
+        size = _size(change) if limits.values or limits.octets else (change.size, 0, 0)
+        held = (held[0] + size[0], held[1] + size[1], held[2] + size[2])
+        if taken and any(0 < most_ < held_ for most_, held_ in zip(most, held, strict=True)):
+            break
+        taken.append(change)
+    return taken
+
+
+def _size(change: Change) -> tuple[int, int, int]:
+    """Record sets, values, and their characters."""
+    records = (*change.removals, *change.additions, *change.keeps, *change.keeps)
+    values = [value for record in records for value in record.values]
+    return change.size, len(values), sum(map(len, values))

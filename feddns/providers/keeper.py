@@ -239,7 +239,7 @@ class Keeper:
             self._is_test = bool(picked) and not (fresh and self._was_test)
             names = picked if self._is_test else fresh or ready
         self._was_test = self._is_test
-        self._flight = tuple(self._agenda.take(list(names), self._limits.changes))
+        self._flight = tuple(self._agenda.take(list(names), self._limits))
         self.counts["apply"] += 1
         return Send(self._flight)
 

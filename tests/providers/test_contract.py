@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
 import re
 import traceback
 from collections.abc import Iterable
@@ -12,6 +11,7 @@ from collections.abc import Iterable
 import pytest
 
 from feddns.errors import OperatorNeeded, Outdated, ProviderTrouble, Rejected
+from feddns.providers import base
 from feddns.providers.base import Provider
 from feddns.providers.recordsets import Change, RecordSet, quoted, record_set, unquoted
 from tests.providers.backends import ZONE, Backend
@@ -176,14 +176,10 @@ def test_many_changes_at_once(backend: Backend, provider: Provider) -> None:
 
 def send(provider: Provider, changes: list[Change]) -> None:
     """As few calls as the limits allow."""
-    most = provider.limits.changes or math.inf
-    batch: list[Change] = []
-    for change in changes:
-        if sum(one.size for one in batch) + change.size > most:
-            provider.apply(batch)
-            batch = []
-        batch.append(change)
-    provider.apply(batch)
+    while changes:
+        batch = base.batch(changes, provider.limits)
+        provider.apply(batch)
+        changes = changes[len(batch) :]
 
 
 def test_the_biggest_call(backend: Backend, provider: Provider) -> None:
@@ -376,6 +372,12 @@ def test_a_refused_change_alone(backend: Backend, provider: Provider) -> None:
     assert caught.value.done in (0, None)
     provider.apply([put(a("web"))])
     assert backend.content() == {a("web")}
+
+
+def test_a_cname_beside_our_own(backend: Backend, provider: Provider) -> None:
+    """Which no zone takes, whatever is there."""
+    with unchanged(backend), pytest.raises(Rejected):
+        provider.apply([put(a("web"), cname("web"))])
 
 
 @pytest.mark.parametrize("name", [f"web.{ZONE[:-1]}.org.", "example.org.", f"not{ZONE}"])
