@@ -1,8 +1,8 @@
 """◇ Any name server that takes DNS UPDATE (RFC 2136): BIND, Knot, PowerDNS, Windows and others.
 
     the server says                        raised
-    YXDOMAIN, YXRRSET, NXRRSET, NXDOMAIN   Outdated: what was read is not there any more; Rejected
-                                           where a CNAME and something else exclude each other
+    YXDOMAIN, YXRRSET, NXRRSET, NXDOMAIN   Outdated: what was read is not there any more, or what
+                                           comes is, or excludes it (a CNAME)
     REFUSED, NOTAUTH, BADKEY, FORMERR,     OperatorNeeded when it says so to an empty message, or to
       NOTZONE, NOTIMP                      harmless ones everywhere; else Rejected
     BADSIG, BADTIME                        OperatorNeeded
@@ -331,7 +331,9 @@ class Rfc2136:
             for type in updates.EXCLUDED if record.type == CNAME else (CNAME,):
                 key = record.name, type
                 if key not in removed and record.type != type and self._found(key):
-                    return Rejected(f"{record.name} cannot have {record.type} beside {type}")
+                    # The zone's own SOA and NS never go.
+                    kind = Rejected if record.name == self.zone else Outdated
+                    return kind(f"{record.name} cannot have {record.type} beside {type}")
         return Outdated(f"{change.name} was changed by somebody else just now")
 
     def _found(self, key: Key) -> RecordSet | None:

@@ -23,7 +23,7 @@ from feddns import names
 from feddns.errors import NameRefused
 from feddns.names import Name
 from feddns.providers import rdata
-from feddns.providers.recordsets import CNAME, Change, RecordSet
+from feddns.providers.recordsets import CNAME, Change, RecordSet, contradiction
 
 LONGEST = 65_000
 """Octets of a message, TSIG apart."""
@@ -66,7 +66,7 @@ def write(zone: str, changes: Iterable[Change]) -> bytes:
     """The message with id 0, without TSIG.
 
     Raises `TooLong`, and `NameRefused` for what cannot be said: no values, no such type or TTL,
-    a name outside the zone.
+    a name outside the zone, a CNAME and something else.
     """
     changes = tuple(changes)
     writer = _Writer(zone)
@@ -84,6 +84,8 @@ def probe(zone: str, name: str = "") -> bytes:
 
 
 def _require(writer: _Writer, change: Change) -> int:
+    if name := contradiction(change.additions):
+        raise NameRefused(f"{name} cannot have a CNAME and something else")
     count = 0
     removed = {record.key for record in change.removals}
     for record in (*change.keeps, *change.removals):
@@ -106,8 +108,7 @@ def _absent(record: RecordSet, change: Change) -> Iterator[tuple[str, str]]:
     """Which sets must not be there for this addition, but for what the change removes."""
     if record.type != CNAME:
         yield record.key
-        if not any(other.key == (record.name, CNAME) for other in change.additions):
-            yield record.name, CNAME
+        yield record.name, CNAME
     elif any(other.name == record.name for other in (*change.removals, *change.keeps)):
         yield record.key
         for type in EXCLUDED:
@@ -121,6 +122,8 @@ def _check(record: RecordSet, zone: str) -> None:
         raise NameRefused(f"{record.name} does not lie in {zone}")
     if not record.values:
         raise NameRefused(f"{record.name} {record.type} has no values")
+    if record.type == CNAME and len(record.values) > 1:
+        raise NameRefused(f"{record.name} cannot have {len(record.values)} CNAMEs")
     if not 0 <= record.ttl <= _LONGEST_TTL:
         raise NameRefused(f"{record.name} {record.type}: {record.ttl} is no TTL")
 

@@ -114,6 +114,7 @@ def test_a_message_of_several_changes_looks_at_all_before_the_first() -> None:
         (RecordSet("web.example.com.", "MX", 60, ("ten mx.",)), "no MX record"),
         (RecordSet("web.example.com.", "ALIAS", 60, ("up.example.com.",)), "ALIAS is no type"),
         (RecordSet("web.example.com.", "CNAME", 60, ("a..b.",)), "empty label"),
+        (RecordSet("web.example.com.", "CNAME", 60, ("a.", "b.")), "2 CNAMEs"),
         (RecordSet("web.example.org.", "A", 60, ("192.0.2.1",)), "does not lie in"),
         (RecordSet("notexample.com.", "A", 60, ("192.0.2.1",)), "does not lie in"),
     ],
@@ -122,6 +123,11 @@ def test_a_message_of_several_changes_looks_at_all_before_the_first() -> None:
 def test_what_cannot_be_said(record: RecordSet, words: str) -> None:
     with pytest.raises(NameRefused, match=words):
         updates.write(ZONE, [Change("web", (), (record,))])
+
+
+def test_a_cname_beside_our_own() -> None:
+    with pytest.raises(NameRefused, match="cannot have a CNAME and something else"):
+        updates.write(ZONE, [Change("web", (), (A, CNAME))])
 
 
 def test_a_message_has_an_end() -> None:
