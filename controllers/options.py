@@ -56,6 +56,7 @@ class Options(msgspec.Struct, frozen=True):
     service_dns_suffix: str = ""
     dns_provider: str = ""
     dns_provider_config: str = ""
+    dns_options: tuple[str, ...] = ()
     dns_owner_id: str = ""
     dns_txt_prefix: str = ""
     dns_txt_suffix: str = ""
@@ -210,6 +211,11 @@ def addresses(given: str) -> tuple[SocketAddress, ...]:
     return tuple(values.socket_address(item) for item in items if item)
 
 
+def lines(given: str) -> tuple[str, ...]:
+    """Of a flag that may be given several times, each on a line."""
+    return tuple(filter(None, (line.strip() for line in given.split("\n"))))
+
+
 def checked(given: str) -> str:
     """Whom to ask: auto, none, or addresses with ports."""
     if given not in ("auto", "none"):
@@ -263,6 +269,8 @@ ROWS = (
         "Who has the public zone; without one, none is kept."),
     Row("dns-provider-config", "dns_provider_config", text, "FILE",
         "How the provider is reached, as an INI file."),
+    Row("dns-option", "dns_options", lines, "KEY=VALUE",
+        "The same, a key each time; a secret is given by its variable instead."),
     Row("dns-owner-id", "dns_owner_id", text, "ID",
         "Whose the records are, as the TXT records beside them say; by default `feddns-` and the "
         "federation's name."),

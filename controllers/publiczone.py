@@ -28,7 +28,6 @@ Pure: `now` is a clock that only goes forward.  `zonethread` ◇ runs it, and do
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -96,6 +95,8 @@ class State(msgspec.Struct, frozen=True):
     ours: int = 0
     foreign: int = 0
     is_at_rest: bool = False
+    calls: Mapping[str, int] = {}
+    """See `Keeper.counts`."""
 
 
 class Report(NamedTuple):
@@ -111,8 +112,8 @@ class PublicZone:
     """See the module's docstring.  `told`: from hearing of a change to the provider's word that it
     is done."""
 
-    def __init__(self, settings: Settings, limits: Limits) -> None:
-        self.told = Durations()
+    def __init__(self, settings: Settings, limits: Limits, told: Durations | None = None) -> None:
+        self.told = told or Durations()
         self.hosts: frozenset[Name] = frozenset()
         """Names of load balancers that are to be resolved."""
         self._naming = settings.naming(limits)
@@ -293,11 +294,6 @@ class PublicZone:
 
     # --- what is to be told ----------------------------------------------------------------------
 
-    @property
-    def counts(self) -> Counter[str]:
-        """See `Keeper.counts`."""
-        return self._keeper.counts
-
     def report(self) -> Report | None:
         """What is new; None when nothing is."""
         before, self._state = self._state, self._new_state()
@@ -312,7 +308,7 @@ class PublicZone:
         return State(
             one.pending, one.proposed if self._is_dry else None, one.quarantine, one.held,
             one.audited, len(holdings.ours) if holdings else 0,
-            len(holdings.foreign) if holdings else 0, self._is_at_rest,
+            len(holdings.foreign) if holdings else 0, self._is_at_rest, dict(one.counts),
         )  # fmt: skip
 
     def _look(self) -> None:
