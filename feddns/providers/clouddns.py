@@ -36,8 +36,6 @@ from feddns.providers.recordsets import Change, Key, RecordSet, canonical, contr
 
 ENDPOINT = "https://dns.googleapis.com"
 _BURST = 20
-_OCTETS = 200
-"""What a record set has in the mean, with what is kept for it."""
 _QUOTA = {
     "rrsetAdditionsPerChange": 1_000,
     "rrsetDeletionsPerChange": 1_000,
@@ -298,16 +296,13 @@ def _network(name: str, project: str) -> str:
 def _limits(calls: Calls, rate: float) -> Limits:
     """What one change may hold, as the project has it; who may not ask gets what all have.
 
-    Half of the quotas, as each record set that is changed may have a claim that is kept.
+    Half of the record sets, as each one that is changed may have a claim that is kept.
     """
     try:
         told = calls.call("GET", "").get("quota") or {}
     except OperatorNeeded:
         told = {}
     quota = {name: int(told.get(name, most)) for name, most in _QUOTA.items()}
-    changes = min(
-        quota["rrsetAdditionsPerChange"] // 2,
-        quota["rrsetDeletionsPerChange"] // 2,
-        quota["totalRrdataSizePerChange"] // _OCTETS,
-    )
-    return Limits(changes=max(changes, 1), rate=rate, burst=_BURST, is_atomic=True)
+    changes = min(quota["rrsetAdditionsPerChange"], quota["rrsetDeletionsPerChange"]) // 2
+    octets = quota["totalRrdataSizePerChange"]
+    return Limits(changes=max(changes, 1), rate=rate, burst=_BURST, is_atomic=True, octets=octets)

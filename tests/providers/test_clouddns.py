@@ -139,6 +139,7 @@ def test_an_id_that_cannot_be(opening: Open) -> None:
 
 def test_one_change_holds_what_the_project_s_quotas_allow(cloud: CloudDns, opening: Open) -> None:
     assert opening().limits.changes == 500
+    assert opening().limits.octets == 100_000
     project = cloud.projects[PROJECT]
     project.quota = {**project.quota, "rrsetDeletionsPerChange": 40}
     assert opening().limits.changes == 20
