@@ -230,7 +230,7 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 cloud.calls.append(f"{self.command} fault {fault.status}")
         if fault is None:
-            return status, json.dumps(told).encode() if status != 204 else b"", None
+            return status, json.dumps(told).encode() + b"\n" if status != 204 else b"", None
         time.sleep(fault.wait)
         if not fault.status:
             raise _NoAnswer
