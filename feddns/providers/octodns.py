@@ -91,6 +91,8 @@ def open(settings: Settings) -> OctoDns:
 
 
 def _made(settings: Settings) -> Any:
+    if not Record.validators.configured:
+        Record.enable_validators({"legacy"})  # octoDNS' own default, which it warns of otherwise
     module, _, name = settings.provider.rpartition(".")
     try:
         kind = getattr(importlib.import_module(module), name)

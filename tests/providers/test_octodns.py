@@ -331,6 +331,11 @@ def test_a_provider_that_cannot_be(kind: str, arguments: dict[str, object], word
         open(kind, arguments=arguments)
 
 
+def test_octodns_warns_of_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    open().apply([add(WEB)])
+    assert [one.message for one in caplog.records if one.levelno >= logging.WARNING] == []
+
+
 def test_arguments_are_in_no_text() -> None:
     given = octodns.Settings(zone=ZONE, provider=HERE, arguments={"token": "hunter2hunter2"})
     assert "hunter2" not in repr(given)
