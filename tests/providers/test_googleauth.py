@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from feddns.errors import OperatorNeeded, ProviderAway
+from feddns.providers import catalogue
 from tests.cloud.clouddns import PROJECT, CloudDns
 from tests.cloud.googletokens import Tokens
 
@@ -110,6 +111,21 @@ def test_a_token_service_is_asked_by_the_machine_s_account(opening: Open, tokens
     url = f"http://{tokens.host}/service"
     assert list(opening(token_url=url, token_body=BODY).list()) == [[]]
     assert tokens.asked[-1] == ("/service", "Bearer machine")
+
+
+def test_the_file_that_kubernetes_federation_had(
+    cloud: CloudDns, tokens: Tokens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "google.ini"
+    url = f"http://{tokens.host}/service"
+    file.write_text(f"[Global]\nproject-id = {PROJECT}\ntoken-url = {url}\ntoken-body = {BODY}\n")
+    monkeypatch.setenv("CLOUDSDK_API_ENDPOINT_OVERRIDES_DNS", cloud.url)
+    choice = catalogue.choose("google-clouddns", "example.com", config=str(file))
+    assert "xyzzy" not in repr(choice)
+    provider = catalogue.open_provider(choice)
+    assert list(provider.list()) == [[]]
+    assert tokens.asked[-1] == ("/service", "Bearer machine")
+    provider.close()
 
 
 def test_a_token_service_of_a_machine_without_an_account(

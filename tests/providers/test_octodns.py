@@ -18,6 +18,7 @@ from feddns.errors import (
     Rejected,
     Throttled,
 )
+from feddns.providers import catalogue
 from feddns.providers.recordsets import Change, RecordSet, quoted, record_set
 
 octodns = pytest.importorskip("feddns.providers.octodns")
@@ -371,6 +372,16 @@ def test_an_ini_section() -> None:
         "x.Y",
         {"key_secret": "123456", "port": 5353, "ipv6": False, "host": "h"},
     )
+
+
+def test_an_ini_file_of_the_catalogue(tmp_path: Path) -> None:
+    file = tmp_path / "provider.ini"
+    file.write_text(f"[Global]\nclass = {HERE}\nsome-token = hunter2hunter2\ninterval = 30\n")
+    choice = catalogue.choose("octodns", ZONE, config=str(file))
+    assert "hunter2" not in repr(choice)
+    provider = catalogue.open_provider(choice)
+    assert Scripted.last.arguments == {"some_token": "hunter2hunter2"}
+    assert provider.limits.rate == pytest.approx(1 / 30)
 
 
 @pytest.mark.parametrize(
