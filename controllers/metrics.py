@@ -26,6 +26,7 @@
     feddns_controllers_zone_audit_time_seconds      zone
     feddns_controllers_zone_call_seconds            (histogram)
     feddns_controllers_zone_told_seconds            (histogram)
+    feddns_controllers_zone_propagation_seconds     (histogram)
 
 Collected in the loop's thread by `take`; shown by another.  Pure.  Called by `runtime`.
 """
@@ -62,6 +63,7 @@ class ZonePicture(NamedTuple):
     is_in_trouble: bool
     told: Durations
     took: Durations
+    propagated: Durations
 
 
 class Picture(NamedTuple):
@@ -142,6 +144,8 @@ def _zone(one: ZonePicture) -> Iterator[Metric]:
     yield _histogram("zone_call_seconds", "Time of a call to the provider.", {"": one.took})
     yield _histogram("zone_told_seconds", "Time from hearing of a change to its being done.",
                      {"": one.told})  # fmt: skip
+    yield _histogram("zone_propagation_seconds", "Time from there until its servers give it.",
+                     {"": one.propagated})  # fmt: skip
 
 
 def _gauge(name: str, text: str, labels: list[str], rows: Mapping[Any, float]) -> Metric:

@@ -6,6 +6,8 @@
     federated Services, Clusters change,     the thread is told; of our own writes at once
     or have been read whole
     the thread tells news                    Events: on Services, or on the ConfigMap `public-zone`
+    host names of load balancers             they are resolved (`hostnames`), the thread is told
+    what was done                            the zone's servers are asked for it (`checking`)
     how a Service fares                      its condition Propagated (`zonestatus`)
     how the zone fares, what was done        the ConfigMaps (`zonebook`)
     an operator approves a plan              the thread is told
@@ -22,26 +24,43 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
+from controllers import checking, zonestatus
+from controllers.authority import Authority, Delegation, Server
 from controllers.caches import CLUSTER, SERVICE, Caches
+from controllers.checking import Checker
 from controllers.counts import Durations
 from controllers.executor import Place
+from controllers.hostnames import HostNames
 from controllers.kinds import CONFIGMAPS
 from controllers.metrics import ZonePicture
-from controllers.options import Options
-from controllers.publiczone import CLUSTERS, SERVICES, Report, Settings, State
+from controllers.options import Options, addresses
+from controllers.publiczone import (
+    CLUSTERS,
+    NOT_PUBLIC,
+    PENDING,
+    SERVICES,
+    SETTLED,
+    Report,
+    Settings,
+    Standing,
+    State,
+)
 from controllers.recorder import Recorder
 from controllers.world import Key, Resource, Told
 from controllers.zonebook import ZoneBook
-from controllers.zonestatus import ZoneStatus
+from controllers.zonestatus import Said, ZoneStatus
 from controllers.zonethread import Hooks, ZoneThread
+from feddns.config import SocketAddress
 from feddns.errors import SettingRefused
 from feddns.kube.objects import Changed
+from feddns.names import Name
 from feddns.providers import book, claims, keeper, ownership
 from feddns.providers.base import Provider
+from feddns.providers.desired import Host
 from feddns.providers.keeper import News
 from feddns.providers.plan import Policy
 from feddns.providers.recordsets import canonical
@@ -53,11 +72,28 @@ _AFTER_A_FAULT = 60.0
 _SOURCES = {SERVICE: SERVICES, CLUSTER: CLUSTERS}
 
 
+_UNSERVED = ("memory",)
+"""Providers that nobody serves the zone of."""
+
+
 class Chosen(msgspec.Struct, frozen=True, kw_only=True):
-    """A zone, as the options have it."""
+    """A zone, as the options have it.  `check`: auto, none, or servers with commas between."""
 
     provider: str
     settings: Settings
+    resolvers: tuple[SocketAddress, ...] = ()
+    check: str = "auto"
+
+    @property
+    def is_checked(self) -> bool:
+        return self.check != "none" and (self.check != "auto" or self.provider not in _UNSERVED)
+
+    @property
+    def servers(self) -> list[Server]:
+        """To be asked in place of those that the zone is delegated to."""
+        if self.check in ("auto", "none"):
+            return []
+        return [Server("", one.address, one.port) for one in addresses(self.check)]
 
 
 def chosen(options: Options) -> Chosen:
@@ -79,7 +115,10 @@ def chosen(options: Options) -> Chosen:
         suffix=options.service_dns_suffix, ttl=int(options.dns_ttl),
         none_healthy=options.when_none_healthy, keeper=keeping,
     )  # fmt: skip
-    return Chosen(provider=options.dns_provider, settings=settings)
+    return Chosen(
+        provider=options.dns_provider, settings=settings, resolvers=options.dns_resolvers,
+        check=options.dns_check_servers,
+    )  # fmt: skip
 
 
 def _key(path: str) -> str:
@@ -121,31 +160,47 @@ class PublicDns:
         self._thread: ZoneThread | None = None
         self._before: ZoneThread | None = None
         """One that was stopped, and may still wait for its provider."""
-        self._keeping: asyncio.Task[None] | None = None
+        self._leading: list[asyncio.Task[None]] = []
+        self._wrong: dict[str, Standing] = {}
+        """Of Services that are not as they should be."""
+        self._delegation: tuple[str, ...] = ()
         self._state, self._trouble = State(), ""
         self._read_at = 0.0, 0.0
         self.book = ZoneBook(world, federation, self._approve)
         self.status = ZoneStatus(world, federation)
+        authority = Authority(choice.resolvers)
+        self.hosts = HostNames(authority.look_up, self._resolved)
+        self.checker: Checker | None = None
+        if choice.is_checked:
+            asking = checking.Hooks(self._checked, self._looked)
+            self.checker = Checker(choice.settings.zone, authority, asking, choice.servers)
 
     # --- who leads -------------------------------------------------------------------------------
 
     def lead(self) -> None:
         """Begin to keep the zone."""
-        if self._keeping is None:
-            self.book.open()
-            self._keeping = asyncio.get_running_loop().create_task(self._keep())
+        if self._leading:
+            return
+        self.book.open()
+        loop = asyncio.get_running_loop()
+        self._leading.append(loop.create_task(self._keep()))
+        if self.checker is not None:
+            self._leading.append(loop.create_task(self.checker.run()))
 
     def follow(self) -> None:
         """Nothing is begun any more."""
-        if self._keeping is not None:
-            self._keeping.cancel()
-            self._keeping = None
+        for task in self._leading:
+            task.cancel()
+        self._leading.clear()
+        if self.checker is not None:
+            self.checker.clear()
         if self._thread is not None:
             self._thread.stop()
             self._before, self._thread = self._thread, None
         self.book.close()
         self.status.clear()
         self._state, self._trouble = State(), ""
+        self._wrong.clear()
 
     async def _keep(self) -> None:
         while True:
@@ -174,6 +229,7 @@ class PublicDns:
                     await thread.over.wait()
             await self.book.finish(seconds)
         self.follow()
+        await self.hosts.close()
 
     # --- what is heard ---------------------------------------------------------------------------
 
@@ -198,6 +254,12 @@ class PublicDns:
             self._hear(thread, resource, there)
             if resource in self._federation.following.whole:
                 self._read_whole(thread, resource)
+        known = self.hosts.known
+        thread.do(lambda zone, now: zone.resolved(known, now))
+
+    def _resolved(self, name: Name, host: Host) -> None:
+        if self._thread is not None:
+            self._thread.do(lambda zone, now: zone.resolved({name: host}, now))
 
     def _hear(self, thread: ZoneThread, resource: Resource, events: list[Changed]) -> None:
         if resource == SERVICE:
@@ -223,9 +285,33 @@ class PublicDns:
             self._event(news)
         self._note_trouble(report)
         self._state = report.state
-        self.status.say_all(report.standings)
+        self.hosts.follow(report.state.hosts)
+        if self.checker is not None:
+            self.checker.changed(report.applied)
+        self._stand(report.standings)
         applied = [msgspec.structs.replace(one, time=one.time + offset) for one in report.applied]
         self.book.tell(self._entry(), applied, is_at_rest=report.state.is_at_rest)
+
+    def _stand(self, standings: Mapping[str, Standing]) -> None:
+        for service, standing in standings.items():
+            if standing.reason in (SETTLED, PENDING, NOT_PUBLIC):
+                self._wrong.pop(service, None)
+            else:
+                self._wrong[service] = standing
+            is_checked = self.checker is not None and self.checker.is_checking(service)
+            one = zonestatus.said(standing)
+            if one is not None and not (is_checked and standing.reason == SETTLED):
+                self.status.say(service, one)
+
+    def _checked(self, service: str, one: Said) -> None:
+        if service not in self._wrong:
+            self.status.say(service, one)
+
+    def _looked(self, found: Delegation) -> None:
+        if found.mistakes and found.mistakes != self._delegation:
+            self._event(News("DelegationMistake", "", "; ".join(found.mistakes), True))
+        self._delegation = found.mistakes
+        self.book.tell(self._entry(), (), is_at_rest=self._state.is_at_rest)
 
     def _note_trouble(self, report: Report) -> None:
         for news in report.news:
@@ -252,7 +338,7 @@ class PublicDns:
             policy=str(settings.keeper.policy), records=state.ours,
             audited=self._audited(),
             pending=state.pending, proposed=state.proposed, quarantine=state.quarantine,
-            held=state.held, trouble=self._trouble,
+            held=state.held, trouble=self._trouble, delegation=self._delegation,
         )  # fmt: skip
 
     def _event(self, news: News) -> None:
@@ -282,4 +368,5 @@ class PublicDns:
             is_in_trouble=bool(self._trouble),
             told=thread.told if thread else Durations(),
             took=thread.took if thread else Durations(),
+            propagated=self.checker.took if self.checker else Durations(),
         )

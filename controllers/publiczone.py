@@ -97,6 +97,8 @@ class State(msgspec.Struct, frozen=True):
     is_at_rest: bool = False
     calls: Mapping[str, int] = {}
     """See `Keeper.counts`."""
+    hosts: frozenset[Name] = frozenset()
+    """Names of load balancers that are to be resolved."""
 
 
 class Report(NamedTuple):
@@ -309,6 +311,7 @@ class PublicZone:
             one.pending, one.proposed if self._is_dry else None, one.quarantine, one.held,
             one.audited, len(holdings.ours) if holdings else 0,
             len(holdings.foreign) if holdings else 0, self._is_at_rest, dict(one.counts),
+            self.hosts,
         )  # fmt: skip
 
     def _look(self) -> None:

@@ -15,7 +15,6 @@ change costs one write of its Service, and a restart none.  I/O.  Called by `pub
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from controllers import conditions
@@ -97,11 +96,6 @@ class ZoneStatus:
             return
         self._wanted[key] = one
         self.pump.add(key)
-
-    def say_all(self, standings: Mapping[str, Standing]) -> None:
-        for service, standing in standings.items():
-            if (one := said(standing)) is not None:
-                self.say(service, one)
 
     def clear(self) -> None:
         """Another leads."""

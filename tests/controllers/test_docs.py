@@ -39,8 +39,9 @@ def test_the_table_of_metrics_is_what_is_served() -> None:
     queues = {"us": {"waiting": 1, "delayed": 0, "working": 0}}
     calls = {"list": 1, "apply": 2, "changes": 3, "Throttled": 4}
     zone = ZonePicture(
-        "example.com.", calls, 1, 2, 3, 4, ["Conflict"], 5.0, False, Durations(), Durations()
-    )
+        "example.com.", calls, 1, 2, 3, 4, ["Conflict"], 5.0, False,
+        Durations(), Durations(), Durations(),
+    )  # fmt: skip
     picture = Picture(counts, True, queues, {"us": True}, objects, {"us": 1}, 1, zone)
 
     class Shown(Collector):

@@ -3,6 +3,7 @@ fast, and what the federation's API says of it."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import threading
@@ -11,19 +12,22 @@ import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import dns.message
 import pytest
 
 from controllers import runtime
 from controllers.options import Options
 from controllers.runtime import Runtime
+from feddns.config import SocketAddress
 from feddns.errors import OperatorNeeded
 from feddns.providers import memory
 from feddns.providers.base import Provider
 from feddns.providers.memory import Memory
 from feddns.providers.recordsets import TXT, Change, RecordSet, record_set
+from tests.controllers.nameserving import Nameserver
 from tests.controllers.running import PATIENCE, SYSTEM, Controllers, Federation
 from tests.controllers.test_runtime import slice_of
-from tests.serving import loopback
+from tests.serving import free_port, loopback
 from tests.tcpproxy import Proxy
 
 ZONE = "example.com."
@@ -243,6 +247,72 @@ def test_a_dead_cluster_is_out_of_the_zone_within_seconds(zoned: Zoned) -> None:
         proxy.refuse()
         took = zoned.until("", "A 192.0.2.1")
         assert took < 15.0
+
+
+class Served(Nameserver):
+    """A name server in a thread, with what is in the provider's zone and a host name besides."""
+
+    def __init__(self, provider: Watched) -> None:
+        super().__init__(loopback())
+        self.port = free_port(self.address)
+        self._provider = provider
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    @property
+    def place(self) -> str:
+        return f"{self.address}:{self.port}"
+
+    def _answer(self, query: dns.message.Message) -> dns.message.Message:
+        self._records.clear()
+        self.put(f"lb.example.net. 60 A {LB}")
+        self.put(f"{ZONE} 60 NS ns1.{ZONE}")
+        for one in self._provider.content():
+            if one.type in ("A", "CNAME"):
+                self.put(str(one))
+        return super()._answer(query)
+
+    def __enter__(self) -> Served:
+        self._thread.start()
+        opening = self._loop.create_datagram_endpoint(
+            lambda: self, local_addr=(self.address, self.port)
+        )
+        asyncio.run_coroutine_threadsafe(opening, self._loop).result(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._transport.close)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+
+LB = "192.0.2.77"
+
+
+def test_what_is_new_is_asked_for_and_host_names_are_followed(zoned: Zoned) -> None:
+    with Served(zoned.provider) as server:
+        place = SocketAddress(server.place)
+        zoned.options |= {"dns_check_servers": server.place, "dns_resolvers": (place,)}
+        with zoned.running() as one:
+            zoned.members()
+            zoned.service(**SHARDS)
+            zoned.until("", BOTH)
+            zoned.real.until(lambda: zoned.condition().get("reason") == "Propagated", "answered")
+            assert "the zone's server gives its records, " in zoned.condition()["message"]
+            took = one.ask(lambda: one.runtime.zone.checker.took)
+            assert took.count >= 1
+            path = f"/api/v1/namespaces/{zoned.namespace}/services/web/status"
+            ingress = [{"hostname": "lb.example.net"}]
+            balancer = {"status": {"loadBalancer": {"ingress": ingress}}}
+            zoned.real.members["eu"].patch(path, balancer)
+            zoned.until("eu", f"A {LB}")
+            zoned.until("", f"A 192.0.2.1 {LB}")
+        sent, reads = len(zoned.provider.applied), zoned.provider.reads
+        with zoned.running():
+            zoned.real.until(lambda: zoned.provider.reads > reads, "it is read again")
+            time.sleep(1.5)
+        assert len(zoned.provider.applied) == sent, "a restart changes nothing"
 
 
 def test_a_provider_that_does_not_answer_holds_up_nobody(zoned: Zoned) -> None:
