@@ -100,7 +100,7 @@ class ZoneBook:
         is_good = True
         for name, body in self._history.due().items():
             if await self._put(name, body):
-                self._history.wrote(name, body)
+                self._history.wrote(name)
             else:
                 is_good = False
         if self._entry is not None:

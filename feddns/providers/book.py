@@ -41,10 +41,10 @@ from feddns.providers.plan import Held, Plan
 Json = Mapping[str, Any]
 NAME = "public-zone"
 HISTORY = "public-zone-history-"
-PAGES = 16
-PAGE = 2_000_000
+PAGES = 32
+PAGE = 500_000
 """Octets of a page before they are packed, which is to a tenth."""
-_MOST_CHANGES = 1000
+_MOST_CHANGES = 500
 """Of one entry of the history; a call with more is several, of the same time."""
 _MOST_PACKED = 500_000
 _MOST_LINES, _MOST_HELD, _MOST_WORDS = 300, 200, 60_000
@@ -99,7 +99,7 @@ def read(config_map: Json) -> Entry:
         quarantine = msgspec.json.decode(data.get("quarantine") or "{}", type=dict[str, str])
         wrong = msgspec.json.decode(data.get("delegation") or "[]", type=tuple[str, ...])
         audited, records = float(data.get("audited") or 0), int(data.get("records") or 0)
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, DocumentRefused) as error:
         raise DocumentRefused(f"ConfigMap {NAME}: {error}") from error
     return Entry(
         zone=data.get("zone", ""), provider=data.get("provider", ""), owner=data.get("owner", ""),
@@ -141,6 +141,8 @@ class History:
         last = {number: _time(lines[-1]) for number, lines in self._pages.items()}
         self._number = max(last, key=lambda number: last[number], default=0)
         self._due: set[int] = set()
+        self._offered: dict[int, int] = {}
+        """How many lines were in what is being written."""
 
     def add(self, done: Iterable[Applied]) -> None:
         for one in done:
@@ -153,11 +155,13 @@ class History:
         if lines and sum(map(len, lines)) + len(line) > PAGE:
             self._number = (self._number + 1) % PAGES
             lines = self._pages[self._number] = []
+            self._offered.pop(self._number, None)
         lines.append(line)
         self._due.add(self._number)
 
     def due(self) -> dict[str, dict[str, Any]]:
         """By name, the ConfigMaps that are to be written, as merge patches; again until `wrote`."""
+        self._offered = {number: len(self._pages[number]) for number in self._due}
         return {
             f"{HISTORY}{number:02}": {
                 "binaryData": {_APPLIED: _packed(b"\n".join(self._pages[number]))}
@@ -165,10 +169,11 @@ class History:
             for number in sorted(self._due)
         }
 
-    def wrote(self, name: str, body: Json) -> None:
-        """It is written, unless more has come meanwhile."""
-        if self.due().get(name) == body:
-            self._due.discard(int(name.removeprefix(HISTORY)))
+    def wrote(self, name: str) -> None:
+        """It is written as it was due last."""
+        number = int(name.removeprefix(HISTORY))
+        if len(self._pages[number]) == self._offered.get(number):
+            self._due.discard(number)
 
     def applied(self) -> Iterator[Applied]:
         """All of it, the oldest first."""
@@ -197,7 +202,7 @@ def _time(line: bytes) -> float:
 
 def _packed(raw: bytes) -> str:
     """The same for the same, whenever that is."""
-    return base64.b64encode(gzip.compress(raw, mtime=0)).decode()
+    return base64.b64encode(gzip.compress(raw, 6, mtime=0)).decode()
 
 
 def _unpacked(text: str) -> bytes:
