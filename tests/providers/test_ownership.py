@@ -77,6 +77,14 @@ def test_many_clusters_are_cut(registry: ownership.Registry, count: int) -> None
         assert rest == "..."
 
 
+@pytest.mark.parametrize(("last", "is_whole"), [("c" * 10, True), ("c" * 11, False)])
+def test_a_list_of_clusters_that_just_fits(last: str, is_whole: bool) -> None:
+    mark = Mark("service/test/web", (*["c" * 9] * 79, last))
+    assert len("+".join(mark.clusters)) == ownership.LONGEST_LIST + (not is_whole)
+    (own,) = divide([WEB, claim(WEB, mark, US)], US).ours.values()
+    assert own.mark.clusters == (mark.clusters if is_whole else (*mark.clusters[:79], "..."))
+
+
 def test_a_name_that_is_too_long_to_be_claimed() -> None:
     long = ".".join(["a" * 63] * 3 + ["b" * 57]) + "."
     with pytest.raises(NameRefused):
