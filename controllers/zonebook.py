@@ -47,10 +47,14 @@ class ZoneBook:
         self._history = History()
         self._is_at_rest = self._is_open = False
         self._asked = ""
+        self._versions: dict[str, str] = {}
+        """Of the pages of the history, as we know them."""
 
     def open(self) -> None:
         """We lead now: what others wrote counts."""
-        self._history = History(self._objects())
+        objects = self._objects()
+        self._history = History(objects)
+        self._versions = {one["metadata"]["name"]: _version(one) for one in objects}
         self._entry, self._is_open, self._asked = None, True, ""
 
     def close(self) -> None:
@@ -58,7 +62,7 @@ class ZoneBook:
         self._is_open = False
 
     def changed(self) -> None:
-        """A ConfigMap of the system namespace did."""
+        """`public-zone` did."""
         if not self._is_open:
             return
         asked = book.approved(self._find(book.NAME) or {})
@@ -98,6 +102,7 @@ class ZoneBook:
         if not self._is_open:
             return True
         is_good = True
+        self._learn()
         for name, body in self._history.due().items():
             if await self._put(name, body):
                 self._history.wrote(name)
@@ -106,6 +111,14 @@ class ZoneBook:
         if self._entry is not None:
             is_good = await self._put(book.NAME, self._body(self._entry)) and is_good
         return is_good
+
+    def _learn(self) -> None:
+        """`feddns zone` writes into the history, too."""
+        for one in self._objects():
+            name = one["metadata"]["name"]
+            if self._versions.get(name) != _version(one):
+                self._versions[name] = _version(one)
+                self._history.learn(one)
 
     def _body(self, entry: Entry) -> dict[str, Any]:
         body = book.write(entry)
@@ -128,6 +141,7 @@ class ZoneBook:
             result = await api.merge(CONFIGMAPS.path(namespace, name), body)
         if result.is_good:
             following.remember(CONFIGMAPS, result.body)
+            self._versions[name] = _version(result.object)
             if name == book.NAME:
                 self._asked = book.approved(result.object)
         elif result.status not in (404, 409):
@@ -151,6 +165,10 @@ class ZoneBook:
         names = self._world.tables[CONFIGMAPS].names(self._world.system_namespace)
         found = (self._find(name) for name in names if name.startswith(book.NAME))
         return [one for one in found if one is not None]
+
+
+def _version(config_map: Json) -> str:
+    return str(config_map["metadata"].get("resourceVersion", ""))
 
 
 def _there(part: Mapping[str, str | None]) -> dict[str, str]:

@@ -159,6 +159,14 @@ class History:
         lines.append(line)
         self._due.add(self._number)
 
+    def learn(self, config_map: Json) -> None:
+        """What somebody else wrote into a page since we read it, or wrote it."""
+        number, lines = _page(config_map)
+        mine = self._pages.setdefault(number, []) if lines else []
+        if others := [line for line in lines if line not in set(mine)]:
+            self._pages[number] = sorted([*mine, *others], key=_time)
+            self._due.add(number)
+
     def due(self) -> dict[str, dict[str, Any]]:
         """By name, the ConfigMaps that are to be written, as merge patches; again until `wrote`."""
         self._offered = {number: len(self._pages[number]) for number in self._due}

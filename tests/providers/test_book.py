@@ -162,3 +162,16 @@ def test_pages_that_cannot_be_read_are_left_out() -> None:
     other = config_map({"data": {}}, "public-zone-history-of-mine")
     again = History([*pages(good).values(), bad, other, config_map({}, book.NAME)])
     assert [one.time for one in again.applied()] == [1.0]
+
+
+def test_what_somebody_else_wrote_into_a_page_stays() -> None:
+    history, other = History(), History()
+    for number, one in ((1, history), (2, other)):
+        one.add([Applied(float(number), (change(number),))])
+    (theirs,) = pages(other).values()
+    pages(history)
+    history.learn(theirs)
+    (both,) = pages(history).values()
+    assert [one.time for one in History([both]).applied()] == [1.0, 2.0]
+    history.learn(both)
+    assert history.due() == {}, "nothing new"
