@@ -40,7 +40,9 @@ class Agenda:
 
     def put(self, change: Change) -> None:
         """It is planned; `weigh` is to follow."""
-        if not plan.is_removal(change) or self._approved.get(change.name) == change:
+        if self._approved.get(change.name) != change:
+            self._approved.pop(change.name, None)
+        if not plan.is_removal(change) or change.name in self._approved:
             self.ready[change.name] = change
         else:
             self.waiting[change.name] = change
@@ -86,11 +88,17 @@ class Agenda:
         found = self.pending
         if found is None or found.id != plan_id:
             return None
-        self._approved = {change.name: change for change in found.changes}
-        self.ready.update(self._approved)
+        approved = {change.name: change for change in found.changes}
+        self._approved |= approved
+        self.ready |= approved
         self.waiting.clear()
         self.pending = None
         return found
+
+    def disapprove(self, names: Iterable[str]) -> None:
+        """Nothing is to be done there any more: what was approved was so for that time alone."""
+        for name in names:
+            self._approved.pop(name, None)
 
     def take(self, names: Iterable[str], limits: Limits) -> list[Change]:
         """Of the ready, what fits into one call; one change at least."""

@@ -222,7 +222,6 @@ class Keeper:
         if self._reading is None:
             self._reading = Reading(now, self._pause() if self._is_known else 0.0)
         self._is_reading = True
-        self.counts["list"] += 1
         return Read(is_new)
 
     def _pause(self) -> float:
@@ -259,6 +258,7 @@ class Keeper:
         for change in made.changes:
             if change.name not in self._quarantine:
                 self._agenda.put(change)
+        self._agenda.disapprove(name for name in names if name not in self._agenda)
         self._hold(names, made.held)
         if words := self._agenda.weigh(len(self._holdings.ours), self._proof, now):
             self._tell("ZoneWaitsForApproval", "", words, is_warning=True)
@@ -277,6 +277,7 @@ class Keeper:
         """One page of the listing that `next` asked for."""
         assert self._reading is not None
         self._is_reading = False
+        self.counts["list"] += 1
         self._reading.page(records, now)
 
     def read(self, now: float) -> None:
@@ -303,8 +304,7 @@ class Keeper:
         self._follow(flight, now)
         self._recovered()
         self._outdated = frozenset()
-        if self._is_test:
-            self._suspects.passed()
+        self._suspects.passed(was_picked=self._is_test)
 
     def _follow(self, changes: Sequence[Change], now: float) -> None:
         assert self._holdings is not None
@@ -329,6 +329,7 @@ class Keeper:
         was_reading, self._is_reading = self._is_reading, False
         self.counts[type(error).__name__] += 1
         if was_reading:
+            self.counts["list"] += 1
             self._reading = None
         if was_reading or not isinstance(error, Rejected):
             self._troubled(error, now, jitter, is_listing=was_reading)

@@ -4,10 +4,11 @@
     one or more of n are refused        half of them        it is in the rest   it is in this half
     the first that is left is refused   that one            none is suspected   quarantined
     this one is suspected               that one alone      none is suspected   quarantined
+    nothing was done for long           the first alone     the others first    quarantined
 
 One of n is found with 2 + log2 n calls at most, the first refusal counted.  The others of the batch
-are done meanwhile or afterwards.  A change in quarantine is tried again when it is another one
-or when its time is over.
+are done meanwhile or afterwards.  Where all are refused, two calls find each.  A change in
+quarantine is tried again when it is another one or when its time is over.
 
 Pure.  Called by `keeper`.
 """
@@ -19,6 +20,9 @@ from typing import NamedTuple
 
 from feddns.providers.recordsets import Change
 
+_LONG = 24
+"""Refusals on end, more than the search for one of 100,000 takes."""
+
 
 class Suspects:
     """Names; their changes may be planned anew meanwhile, or be gone."""
@@ -29,28 +33,32 @@ class Suspects:
         self._names: list[str] = []
         self._rest: list[str] = []
         self._is_ordered = False
+        self._refusals = 0
 
     def __bool__(self) -> bool:
         return bool(self._names)
 
     def accuse(self, names: Sequence[str], *, is_ordered: bool = False) -> None:
         """One of them at least is refused.  `is_ordered`: the first that is still to be done."""
-        if not self:
-            self.batch = frozenset(names)
+        self._refusals += 1
+        self.batch = (self.batch if self else frozenset()) | frozenset(names)
         self._names, self._rest, self._is_ordered = list(names), [], is_ordered
 
     def pick(self, ready: Collection[str]) -> list[str]:
         """Those to try now; none when nothing is left to suspect."""
         self._names = [name for name in self._names if name in ready]
-        count = 1 if self._is_ordered else (len(self._names) + 1) // 2
+        is_single = self._is_ordered or self._refusals > _LONG
+        count = 1 if is_single else (len(self._names) + 1) // 2
         self._rest = [] if self._is_ordered else self._names[count:]
         if not self._names:
             self.clear()
         return self._names[:count]
 
-    def passed(self) -> None:
-        """What was picked was done."""
-        self._names = self._rest
+    def passed(self, *, was_picked: bool) -> None:
+        """A call was done, of what was picked or of others."""
+        self._refusals = 0
+        if was_picked:
+            self._names = self._rest
         if not self._names:
             self.clear()
 

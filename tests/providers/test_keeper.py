@@ -406,6 +406,31 @@ def test_several_refused_are_found_one_after_the_other() -> None:
     assert kept.calls() <= 3 * (3 + 6)
 
 
+def test_where_everything_is_refused_two_calls_find_each() -> None:
+    kept = Kept()
+    _refusing(kept, *range(200))
+    kept.want(*(a(number) for number in range(200)))
+    kept.settle()
+    assert len(kept.keeper.quarantine) == 200
+    assert kept.calls() <= 2 * 200 + 60
+    _refusing(kept)
+    kept.driver.run(3700.0)
+    assert kept.keeper.quarantine == {}
+    assert len(kept.ours()) == 200
+
+
+def test_two_batches_that_are_refused_at_a_time() -> None:
+    kept = Kept(limits=Limits(changes=32, rate=1, is_atomic=True))
+    _refusing(kept, 3, 103)
+    kept.want(*(a(number) for number in range(16)))
+    kept.driver.run(2.0)
+    kept.want(*(a(number) for number in range(100, 116)))
+    kept.settle()
+    assert sorted(kept.keeper.quarantine) == ["shop/w103", "shop/w3"]
+    assert len(kept.ours()) == 30
+    assert kept.calls() <= 2 * (3 + 4) + 2
+
+
 def test_what_is_new_does_not_wait_until_the_culprit_is_found() -> None:
     kept = Kept(limits=Limits(rate=1, is_atomic=True))
     _refusing(kept, 500)
@@ -672,12 +697,42 @@ def test_the_share_is_settable() -> None:
     assert kept.ours() == set()
 
 
+def test_an_approval_is_for_that_time_alone() -> None:
+    kept = fill(20)
+    gone = [a(number) for number in range(15)]
+    kept.forget(*gone)
+    kept.settle()
+    assert kept.keeper.pending is not None
+    kept.keeper.approve(kept.keeper.pending.id, kept.now)
+    kept.want(*gone)
+    kept.settle()
+    assert len(kept.ours()) == 20
+    kept.forget(*gone)
+    kept.settle()
+    assert kept.keeper.pending is not None
+    assert len(kept.ours()) == 20
+    assert kept.calls() == 0
+
+
+def test_an_approval_does_not_count_against_what_goes_later() -> None:
+    kept = fill(20)
+    kept.forget(*(a(number) for number in range(8)))
+    kept.settle()
+    assert kept.keeper.pending is not None
+    kept.keeper.approve(kept.keeper.pending.id, kept.now)
+    kept.settle()
+    kept.forget(a(8), a(9), a(10))
+    kept.settle()
+    assert kept.keeper.pending is None
+    assert len(kept.ours()) == 9
+
+
 @pytest.mark.parametrize(
-    ("policy", "last", "told"),
-    [(Policy.SYNC, 1, True), (Policy.UPSERT_ONLY, 1, True), (Policy.CREATE_ONLY, 66, True)],
+    ("policy", "last"),
+    [(Policy.SYNC, 1), (Policy.UPSERT_ONLY, 1), (Policy.CREATE_ONLY, 66)],
 )
 def test_what_somebody_changed_is_told_and_put_right_as_the_policy_says(
-    policy: Policy, last: int, told: bool
+    policy: Policy, last: int
 ) -> None:
     kept = fill(20, settings=Settings(policy=policy, gather=0.0))
     kept.there.put(a(3, 66))
@@ -685,7 +740,7 @@ def test_what_somebody_changed_is_told_and_put_right_as_the_policy_says(
     assert a(3, 66) in kept.ours()
     kept.driver.run(200.0)
     assert a(3, last) in kept.ours()
-    assert (("RecordDrift", "shop/w3") in kept.told()) is told
+    assert ("RecordDrift", "shop/w3") in kept.told()
     assert kept.keeper.settled("shop/w3") is (last == 1)
     kept.driver.run(7300.0)
     assert kept.told() == []
