@@ -110,7 +110,11 @@ def _address(type: str, value: str) -> ipaddress.IPv4Address | ipaddress.IPv6Add
 
 def quoted(text: str) -> str:
     r"""A string of a TXT record as a zone file has it: `"a \"b\""`, in pieces of 255 octets."""
-    raw = text.encode("utf-8")
+    return quoted_octets(text.encode("utf-8"))
+
+
+def quoted_octets(raw: bytes) -> str:
+    """The same of any octets."""
     pieces = [raw[start : start + 255] for start in range(0, len(raw), 255)] or [b""]
     return " ".join(f'"{"".join(map(_octet, piece))}"' for piece in pieces)
 
