@@ -22,7 +22,7 @@ from feddns.providers.recordsets import Change, Key, RecordSet
 
 
 class Applied(msgspec.Struct, frozen=True):
-    """Changes that were done.  `time`: seconds since 1970; the keeper's clock says so, or 0."""
+    """Changes that were done.  `time`: of the keeper's clock, of Unix where it is kept."""
 
     time: float
     changes: tuple[Change, ...]

@@ -50,11 +50,13 @@ from feddns.providers.history import Applied
 from feddns.providers.ownership import Holdings, Registry
 from feddns.providers.plan import Held, Plan, Policy, Proof, Reason
 from feddns.providers.reading import Reading
-from feddns.providers.recordsets import Change, Key, RecordSet
+from feddns.providers.recordsets import Change, RecordSet
 from feddns.providers.suspects import Quarantine, Suspects
+from feddns.providers.telling import News, Telling
 from feddns.providers.wishes import Wishes
 
-_TOLD = {Reason.CONFLICT: "RecordConflict", Reason.REJECTED: "RecordRejected"}
+__all__ = ["Keeper", "News", "Read", "Send", "Settings", "Wait"]
+
 _OUTDATED_RETRY = 60.0
 
 
@@ -92,15 +94,6 @@ class Wait(NamedTuple):
     """Nothing until then, or until something is wanted; None: until then only."""
 
     until: float | None
-
-
-class News(NamedTuple):
-    """For an Event: `reason` in its form; `service` is empty when it is about the zone."""
-
-    reason: str
-    service: str
-    message: str
-    is_warning: bool = False
 
 
 class Keeper:
@@ -146,7 +139,7 @@ class Keeper:
         self._outdated: frozenset[str] = frozenset()
         self._booked: float | None = None
         self._backoff = Backoff()
-        self._news: list[News] = []
+        self._telling = Telling(zone)
         self._applied: list[Applied] = []
         self.counts: Counter[str] = Counter()
         """Calls `list` and `apply`, `changes` done, and what was raised, by its name."""
@@ -261,15 +254,15 @@ class Keeper:
         self._agenda.disapprove(name for name in names if name not in self._agenda)
         self._hold(names, made.held)
         if words := self._agenda.weigh(len(self._holdings.ours), self._proof, now):
-            self._tell("ZoneWaitsForApproval", "", words, is_warning=True)
+            self._telling.waits(words)
 
     def _hold(self, names: Iterable[str], held: Iterable[Held]) -> None:
         """Keeps what is not done, and tells what is new of it."""
         before = {one for name in names for one in self._held.pop(name, ())}
         for one in held:
             self._held[one.name] = (*self._held.get(one.name, ()), one)
-            if one not in before and one.reason in _TOLD:
-                self._tell(_TOLD[one.reason], one.service, _words(one), is_warning=True)
+            if one not in before:
+                self._telling.held(one)
 
     # what came of it
 
@@ -296,7 +289,7 @@ class Keeper:
         names, drifted = reading.moved(before, self._holdings)
         self._soil([*names, *self._held], now)
         if is_audit and drifted:
-            self._tell_drift(before, drifted)
+            self._telling.drifted(before, drifted)
 
     def sent(self, now: float) -> None:
         """All of it was done."""
@@ -317,11 +310,7 @@ class Keeper:
                 self._reading.follow(change)
         self.counts["changes"] += len(changes)
         self._applied.append(Applied(now, tuple(changes)))
-        names: dict[str, list[str]] = {}
-        for change in changes:
-            names.setdefault(change.service, []).append(change.name)
-        for service, found in names.items():
-            self._tell("RecordsUpdated", service, f"{_some(found)} in {self._terms.zone}")
+        self._telling.updated(changes)
 
     def failed(self, error: FeddnsError, now: float, jitter: float = 0.0) -> None:
         """It was not done, or not known to be.  `jitter`: 0 to 1, makes the wait longer by it."""
@@ -375,8 +364,7 @@ class Keeper:
         self._quarantine.put(culprit, words, until)
         self._suspects.clear()
         self._give_back(rest, is_first=False)
-        message = f"{self._terms.zone} does not take {culprit.name}: {words}"
-        self._tell("RecordRejected", culprit.service, message, is_warning=True)
+        self._telling.rejected(culprit, words)
 
     def _give_back(self, changes: Iterable[Change], *, is_first: bool) -> None:
         """They are to be done later, but for what is planned anew by then."""
@@ -391,14 +379,13 @@ class Keeper:
 
     def _troubled(self, error: FeddnsError, now: float, jitter: float, *, is_listing: bool) -> None:
         if self._backoff.failed(error, now, jitter, is_listing=is_listing):
-            words = f"{self._terms.zone}: {error}"
-            self._tell(type(error).__name__, "", words, is_warning=True)
+            self._telling.trouble(error)
         if isinstance(error, Throttled):
             self._budget.pause(now + error.after)
 
     def _recovered(self) -> None:
         if self._backoff.sent():
-            self._tell("ProviderBack", "", f"{self._terms.zone}: changes are taken again")
+            self._telling.is_back()
 
     # what is to be told
 
@@ -412,8 +399,7 @@ class Keeper:
         approved = self._agenda.approve(plan_id)
         if approved is None:
             return False
-        words = f"plan {plan_id} of {self._terms.zone}: {len(approved.changes)} names may go"
-        self._tell("ZoneApproved", "", words)
+        self._telling.approved(approved)
         return True
 
     @property
@@ -451,8 +437,7 @@ class Keeper:
 
     def news(self) -> list[News]:
         """What happened since the last call."""
-        news, self._news = self._news, []
-        return news
+        return self._telling.take()
 
     def applied(self) -> list[Applied]:
         """What was done since the last call; the times are this clock's."""
@@ -463,17 +448,6 @@ class Keeper:
     def holdings(self) -> Holdings | None:
         """What was known last of the zone, None before it was read.  For reading."""
         return self._holdings
-
-    def _tell(self, reason: str, service: str, message: str, is_warning: bool = False) -> None:
-        self._news.append(News(reason, service, message, is_warning))
-
-    def _tell_drift(self, before: Holdings, keys: Iterable[Key]) -> None:
-        services: dict[str, list[str]] = {}
-        for key in keys:
-            services.setdefault(before.ours[key].mark.service, []).append(" ".join(key))
-        for service, found in services.items():
-            words = f"changed by somebody else in {self._terms.zone}: {_some(found)}"
-            self._tell("RecordDrift", service, words, is_warning=True)
 
 
 def _done(error: FeddnsError, flight: Sequence[Change], is_atomic: bool) -> int | None:
@@ -486,13 +460,5 @@ def _done(error: FeddnsError, flight: Sequence[Change], is_atomic: bool) -> int 
     return done
 
 
-def _some(names: Sequence[str]) -> str:
-    return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
-
-
 def _held_for(held: Mapping[str, Sequence[Held]], reason: Reason) -> list[str]:
     return [name for name, found in held.items() if any(one.reason == reason for one in found)]
-
-
-def _words(held: Held) -> str:
-    return f"{held.name} {held.type}".rstrip() + f": {held.why}"
