@@ -221,7 +221,11 @@ class Rfc2136:
         rcode = self._asked(message)
         if rcode == _NOERROR:
             self._is_welcome = self._is_welcome or any(change.size for change in changes)
-            return self._see_to_aliases(changes)
+            try:
+                return self._see_to_aliases(changes)
+            except ProviderTrouble as error:
+                error.done = None  # of these changes it is not known
+                raise
         if rcode not in _OUTDATED | _DENIED:
             raise _with_done(ProviderAway(f"{self._where}: {_NAMES.get(rcode, f'rcode {rcode}')}"))
         if rcode in _DENIED and (words := self._denied_at_all(changes[0])):
@@ -244,7 +248,8 @@ class Rfc2136:
             for record in change.additions
             if record.type == CNAME and record.name in {there.name for there in change.removals}
         ]
-        if not aliases or self._found(aliases[0].key):
+        there = [Change(record.name, keeps=(record,)) for record in aliases]
+        if not aliases or self._asked(updates.write(self.zone, there)) == _NOERROR:
             return
         again = [Change(record.name, (), (record,)) for record in aliases]
         rcode = self._asked(updates.write(self.zone, again))
@@ -337,12 +342,15 @@ class Rfc2136:
         return Outdated(f"{change.name} was changed by somebody else just now")
 
     def _found(self, key: Key) -> RecordSet | None:
-        """What the server has there now, for the words of an error; None when it does not tell."""
+        """What the server has there now, for the words of an error."""
         question = transfers.question(*key)
         try:
             reply = self._conversation.ask(question)
         except DeniedKey:  # Knot, to whom a question is another permission
             reply = self._conversation.ask(question, is_signed=False)
+        if reply.rcode not in (_NOERROR, _NXDOMAIN):
+            words = f"{self._where} says {_NAMES.get(reply.rcode, reply.rcode)} when asked for it"
+            raise _with_done(Outdated(f"{key[0]} is not as it was read; {words}"))
         name, number = names.parse(key[0]), rdata.type_number(key[1])
         found = [one for one in reply.answers if one.name == name and one.type == number]
         try:

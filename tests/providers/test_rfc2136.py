@@ -418,6 +418,54 @@ def test_a_connection_that_was_closed_meanwhile_is_made_again() -> None:
         assert len(answered) == 3
 
 
+def test_a_server_that_answers_no_questions() -> None:
+    """A hidden primary: what is not as it was read cannot be told, and is said all the same."""
+
+    def answer(asked: bytes) -> list[bytes]:
+        is_update = asked[2] >> 3 & 15 == 5
+        return [reply(asked, 7 if is_update else 5)]
+
+    with (
+        scripted(answer) as (_, provider),
+        pytest.raises(
+            Outdated, match=r"web\.example\.com\. is not as it was read; .* REFUSED"
+        ) as it,
+    ):
+        provider.apply([put(a("web"))])
+    assert it.value.done == 0
+
+
+def test_an_alias_that_was_passed_over_and_does_not_come() -> None:
+    """NOERROR for the change, no for its alias, and YXDOMAIN when it is to come: read again."""
+    said = iter([0, 8, 6])
+    alias = record_set(f"web.{ZONE}", "CNAME", 60, [f"up.{ZONE}"])
+    with (
+        scripted(lambda asked: [reply(asked, next(said))]) as (_, provider),
+        pytest.raises(ProviderAway, match="left out the CNAME of web") as caught,
+    ):
+        provider.apply([Change("web", (a("web"),), (alias,))])
+    assert caught.value.done is None
+
+
+def test_nobody_knows_of_an_alias_when_the_server_goes_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    alias = record_set(f"web.{ZONE}", "CNAME", 60, [f"up.{ZONE}"])
+    plain, asked = tcpdns.Conversation.ask, []
+
+    def ask(self: tcpdns.Conversation, message: bytes) -> transfers.Reply:
+        asked.append(message)
+        if len(asked) > 1:
+            raise tcpdns.Unreachable("gone")
+        return plain(self, message)
+
+    monkeypatch.setattr(tcpdns.Conversation, "ask", ask)
+    with scripted(lambda asked: [reply(asked)]) as (_, provider):
+        with pytest.raises(ProviderAway) as caught:
+            provider.apply([Change("web", (a("web"),), (alias,))])
+        assert caught.value.done is None
+
+
 WEB, NS = "web 60 A 192.0.2.1", "@ 300 NS ns"
 
 
