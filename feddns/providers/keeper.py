@@ -34,7 +34,7 @@ Pure: `now` is a clock that only goes forward.  Called by the controllers, from 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -132,6 +132,8 @@ class Keeper:
         self.audited: float | None = None
         """When it was read completely last."""
         self._flight: tuple[Change, ...] = ()
+        self._lost: list[Change] = []
+        """What was in flight when it was not known any more what was done."""
         self._is_test = False
         """What is in flight was picked by the suspicion."""
         self._was_test = False
@@ -237,7 +239,9 @@ class Keeper:
 
     def _plan(self, now: float) -> None:
         """Looks at the dirty names, when they have waited for company."""
-        self._soil(self._quarantine.due(now), now)
+        if due := self._quarantine.due(now):
+            self._quarantine.lift(due)
+            self._soil(due, now)
         if not self._dirty or self._holdings is None or not self._is_known:
             return
         if now < self._since + self._settings.gather:
@@ -283,6 +287,7 @@ class Keeper:
         self._is_known, self._pages, self.audited = True, found.pages, now
         self._audit_at = now + self._settings.audit - self._pause() * found.pages
         self._backoff.listed()
+        self._find_lost(now)
         if before is None:
             self._soil(plan.everything(self._holdings, self._wishes.names), now)
             return
@@ -301,13 +306,24 @@ class Keeper:
 
     def _follow(self, changes: Sequence[Change], now: float) -> None:
         assert self._holdings is not None
+        for change in changes:
+            self._holdings.follow(change)
+            if self._reading is not None:
+                self._reading.follow(change)
+        self._note(changes, now)
+
+    def _find_lost(self, now: float) -> None:
+        """What was done although nobody said so."""
+        lost, self._lost = self._lost, []
+        if lost and self._holdings is not None:
+            there = frozenset(self._holdings.records())
+            self._note([change for change in lost if _is_there(change, there)], now)
+
+    def _note(self, changes: Sequence[Change], now: float) -> None:
         if not changes:
             return
         for change in changes:
-            self._holdings.follow(change)
             self._agenda.done(change, now)
-            if self._reading is not None:
-                self._reading.follow(change)
         self.counts["changes"] += len(changes)
         self._applied.append(Applied(now, tuple(changes)))
         self._telling.updated(changes)
@@ -374,7 +390,8 @@ class Keeper:
     def _lose(self, flight: Iterable[Change], now: float) -> None:
         """What lies in the zone is not known any more: all that was planned is planned anew."""
         self._is_known, self._reading = False, None
-        names = [change.name for change in flight]
+        self._lost += flight
+        names = [change.name for change in self._lost]
         self._soil([*names, *self._agenda.ready, *self._agenda.waiting], now)
 
     def _troubled(self, error: FeddnsError, now: float, jitter: float, *, is_listing: bool) -> None:
@@ -458,6 +475,14 @@ def _done(error: FeddnsError, flight: Sequence[Change], is_atomic: bool) -> int 
     if done is None and (is_atomic or len(flight) == 1):
         return 0
     return done
+
+
+def _is_there(change: Change, there: Collection[RecordSet]) -> bool:
+    """It was done, as it seems."""
+    gone = [record for record in change.removals if record not in change.additions]
+    return all(record in there for record in change.additions) and not any(
+        record in there for record in gone
+    )
 
 
 def _held_for(held: Mapping[str, Sequence[Held]], reason: Reason) -> list[str]:

@@ -41,7 +41,7 @@ class Driver:
         if isinstance(order, Wait):
             if order.until is None or order.until > until:
                 return False
-            assert order.until >= self.now, "time stands still"
+            assert order.until > self.now, "time stands still"
             self.now = order.until
             return True
         try:

@@ -493,8 +493,11 @@ def test_what_was_done_before_a_failure_is_known_when_it_is_said(error: FeddnsEr
     assert len(kept.keeper.applied()) == 2
 
 
-def test_what_is_in_quarantine_is_tried_again_after_an_hour_and_when_it_is_another() -> None:
-    kept = Kept(settings=Settings(gather=0.0, audit=1e9))
+@pytest.mark.parametrize("gather", [0.0, 0.05])
+def test_what_is_in_quarantine_is_tried_again_after_an_hour_and_when_it_is_another(
+    gather: float,
+) -> None:
+    kept = Kept(settings=Settings(gather=gather, audit=1e9))
     _refusing(kept, 1)
     kept.want(a(1), a(2))
     kept.settle()
@@ -762,6 +765,26 @@ def test_what_was_done_is_told_and_kept() -> None:
     assert (kept.keeper.news(), kept.keeper.applied()) == ([], [])
     assert kept.keeper.counts["changes"] == 2
     assert kept.keeper.counts["apply"] == 1
+
+
+@pytest.mark.parametrize("was_done", [False, True])
+def test_what_was_done_without_an_answer_is_kept_once(was_done: bool) -> None:
+    kept = fill(10)
+    kept.forget(a(0), a(1))
+    kept.want(a(2, 2))
+    order = kept.keeper.next(kept.now)
+    assert isinstance(order, Send)
+    if was_done:
+        kept.there.apply(order.changes)
+    kept.keeper.failed(ProviderAway("no answer"), kept.now)
+    kept.settle()
+    assert [one.changes for one in kept.keeper.applied()] == [order.changes]
+    updated = [one.service for one in kept.keeper.news() if one.reason == "RecordsUpdated"]
+    assert sorted(updated) == ["shop/w0", "shop/w1", "shop/w2"]
+    kept.forget(a(3), a(4))
+    kept.settle()
+    assert kept.keeper.pending is not None
+    assert len(kept.ours()) == 8
 
 
 def test_settled_is_when_the_zone_holds_it_and_nothing_else_of_it() -> None:
