@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -78,6 +80,18 @@ def test_the_files_of_the_page(tmp_path: Path) -> None:
         path = tmp_path / f"{provider}.ini"
         path.write_text(text)
         assert catalogue.choose(provider, "example.com", "", str(path), (), {}).values
+
+
+def test_a_port_that_is_taken() -> None:
+    """A second named could listen there, too, and would take half of the questions."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ran = subprocess.run(
+            [sys.executable, str(ROOT / "tools/bind-zone"), "--port", str(port)],
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+    assert ran.returncode == 1
+    assert f"named cannot listen at 127.0.0.1 port {port}: Address already in use" in ran.stderr
 
 
 @pytest.mark.tool("named-checkconf")
