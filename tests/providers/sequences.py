@@ -211,7 +211,7 @@ class Sequence:
         for own in self._ours():
             assert own.record
             if own.record.type == A:
-                self._backend.put(record_set(own.record.name, A, 60, ["203.0.113.66"]))
+                self._backend.put(record_set(own.record.name, A, 60, ["198.51.100.66"]))
 
     def _tear(self) -> None:
         """A record set of ours goes, its claim stays."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import time
 
 import pytest
 
@@ -160,6 +161,27 @@ def test_a_zone_at_rest_costs_nothing_between_audits() -> None:
     pages = math.ceil(401 / 50)
     assert len(kept.driver.listings) - listed == pages
     assert kept.calls() == 0
+
+
+@pytest.mark.slow
+def test_the_cost_of_a_change_is_that_of_the_change() -> None:
+    """In 20,000 record sets as in 200; in 100,000 `bench.publiczone` measures it."""
+    spent = []
+    for count in (200, 20_000):
+        kept = fill(count)
+        took = []
+        for last in range(2, 12):
+            start = time.process_time()
+            kept.want(a(7, last))
+            order = kept.keeper.next(kept.now)
+            assert isinstance(order, Send)
+            kept.keeper.sent(kept.now)
+            assert isinstance(kept.keeper.next(kept.now), Wait)
+            took.append(time.process_time() - start)
+            assert [len(change.additions) for change in order.changes] == [1]
+        spent.append(min(took))
+    assert spent[1] < 0.05
+    assert spent[1] < 20 * spent[0]
 
 
 def test_an_audit_is_spread_and_changes_go_on_between_its_pages() -> None:

@@ -13,13 +13,17 @@ from pathlib import Path
 import pytest
 
 from feddns.errors import ProviderAway, Throttled
-from feddns.providers import memory, plan, reading
+from feddns.providers import memory, ownership, plan, reading
 from feddns.providers.base import Limits
+from feddns.providers.desired import Wanted
+from feddns.providers.keeper import Keeper, Settings
+from feddns.providers.ownership import Mark
 from feddns.providers.plan import Held
 from feddns.providers.recordsets import Change, RecordSet, record_set
 from tests.providers import sequences
 from tests.providers.backend_memory import MAKERS
 from tests.providers.backends import ZONE, Backend
+from tests.providers.driver import Driver
 from tests.providers.faulty import Fault, Faulty
 from tests.providers.sequences import Sequence, Unlike
 
@@ -88,6 +92,59 @@ def test_a_belief_that_is_not_kept_is_seen(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(reading, "moved", lambda before, after: (set(), []))
     with pytest.raises(Unlike):
         _run_memory(tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_two_federations_in_one_zone_leave_each_other_alone(seed: int) -> None:
+    """They want the same names at times; who has one keeps it, and nobody fights."""
+    dice = random.Random(seed)
+    zone = memory.open(memory.Settings(zone=ZONE, page=5))
+    both = [_Federation(zone, number, dice) for number in (1, 2)]
+    for _ in range(40):
+        one = dice.choice(both)
+        one.change_its_mind()
+        dice.choice(both).driver.run(dice.choice([0.0, 1.0, 60.0, 3700.0]))
+    for _ in range(3):
+        for one in both:
+            one.driver.run(3700.0)
+    holdings = [ownership.divide(zone.content(), one.registry) for one in both]
+    for number in range(8):
+        name = f"w{number}.{ZONE}"
+        wanted = [one.wanted[name] for one in both if name in one.wanted]
+        found = [own.record for held in holdings for own in held.owned_at(name)]
+        assert len(found) == min(1, len(wanted)), (name, found)
+        assert set(found) <= set(wanted)
+        assert sum(held.name == name for one in both for held in one.keeper.held) == (
+            len(wanted) - len(found)
+        )
+    calls = [len(one.driver.applies) for one in both]
+    for one in both:
+        one.driver.run(7300.0)
+        assert "RecordDrift" not in {news.reason for news in one.keeper.news()}
+    assert calls == [len(one.driver.applies) for one in both]
+
+
+class _Federation:
+    def __init__(self, zone: memory.Memory, number: int, dice: random.Random) -> None:
+        self.registry = ownership.registry(f"feddns-{number}")
+        self.wanted: dict[str, RecordSet] = {}
+        self._number, self._dice = number, dice
+        self.keeper = Keeper(ZONE, Settings(share=1.0), self.registry, zone.limits)
+        self.keeper.prove((plan.Source("services"),), 0.0)
+        self.driver = Driver(self.keeper, zone)
+
+    def change_its_mind(self) -> None:
+        number = self._dice.randrange(8)
+        name, service = f"w{number}.{ZONE}", f"shop/w{number}"
+        net = ("192.0.2", "198.51.100")[self._number - 1]
+        record = record_set(name, "A", 60, [f"{net}.{self._dice.randrange(9)}"])
+        if self._dice.random() < 0.4:
+            self.wanted.pop(name, None)
+            self.keeper.forget(service, self.driver.now)
+            return
+        self.wanted[name] = record
+        wish = Wanted(record, Mark(f"service/{service}"))
+        self.keeper.want(service, (wish,), self.driver.now)
 
 
 # --- the faults themselves ------------------------------------------------------------------------
