@@ -19,6 +19,7 @@ is compared with what is wanted.  `__main__` calls `run`.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -60,7 +61,7 @@ def run(turn: int, results: Results, small: int = SMALL, big: int = BIG) -> None
     put("audit-cpu", stage.take(stage.rest_an_hour))
     put("audit-calls", stage.calls)
     stage.look()
-    stage = Stage(big, stage_content(big))
+    stage = Stage(big, _content(big))
     put("start-cpu", stage.take(stage.want_all))
     put("start-calls", stage.calls)
     put("change-cpu", stage.take(stage.lose_a_shard) * 1e3)
@@ -68,7 +69,8 @@ def run(turn: int, results: Results, small: int = SMALL, big: int = BIG) -> None
     stage.look()
 
 
-def stage_content(count: int) -> tuple[RecordSet, ...]:
+@functools.cache
+def _content(count: int) -> tuple[RecordSet, ...]:
     """The zone when all is done."""
     stage = Stage(count)
     stage.want_all()
