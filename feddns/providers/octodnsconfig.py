@@ -29,7 +29,7 @@ def read_config(text: str, where: str, name: str = "") -> tuple[str, dict[str, o
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise DocumentRefused(f"{where}: no YAML: {one_line(error)}") from None
+        raise DocumentRefused(f"{where}: no YAML{_line(error)}") from None
     providers = document.get("providers") if isinstance(document, dict) else None
     if not isinstance(providers, dict) or not providers:
         raise DocumentRefused(f"{where}: no `providers`, as octoDNS' configuration has them")
@@ -42,6 +42,12 @@ def read_config(text: str, where: str, name: str = "") -> tuple[str, dict[str, o
         )
     arguments = {key: value for key, value in given.items() if key != "class"}
     return given["class"], _with_environment(arguments, where)
+
+
+def _line(error: yaml.YAMLError) -> str:
+    """Where it is wrong; what stands there may be a secret, and YAML's own words have it."""
+    mark = getattr(error, "problem_mark", None)
+    return f", line {mark.line + 1}" if mark is not None else ""
 
 
 def read_keys(keys: Mapping[str, str], where: str) -> tuple[str, dict[str, object]]:
