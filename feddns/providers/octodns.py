@@ -148,7 +148,7 @@ class OctoDns:
 
     def close(self) -> None:
         """Providers have no such thing; the last reference closes what there is."""
-        del self._provider
+        self._provider = None
 
     def read(self) -> Any:
         """octoDNS' `Zone` as it is now."""
