@@ -185,6 +185,7 @@ class Rfc2136:
             if transfer.is_done:
                 break
         replies.close()
+        self._conversation.end()
         return transfer
 
     def _unreadable(self, rcode: int) -> FeddnsError:

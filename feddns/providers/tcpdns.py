@@ -174,11 +174,16 @@ class _Listener:
             return
         self._unsigned += 1
         if not multi or self._context is None or self._unsigned > _UNSIGNED_MESSAGES:
+            self.end()
+        self._context.update(message)  # type: ignore[attr-defined]
+
+    def end(self) -> None:
+        """No message more: the last one must have been signed."""
+        if self._unsigned:
             raise OperatorNeeded(
                 f"{self._where} answers without a signature: it, or something between it and us, "
                 f"does not know TSIG (key {self._key.name})"
             )
-        self._context.update(message)  # type: ignore[attr-defined]
 
     def _refused(
         self, error: Exception, rdata: dns.rdtypes.ANY.TSIG.TSIG, now: int
@@ -216,6 +221,7 @@ class Conversation:
         self._timeout = timeout
         self._socket: socket.socket | None = None
         self._used = 0.0
+        self._listener: _Listener | None = None
         self.where = servers[0]
         """The server that was asked last."""
 
@@ -224,7 +230,10 @@ class Conversation:
         return next(self._stream(message, self._key if is_signed else None, False))
 
     def stream(self, message: bytes) -> Generator[Reply, None, None]:
-        """One message and the replies to it as they come; who listens knows which is the last."""
+        """One message and the replies to it as they come; who listens knows which is the last.
+
+        Then he calls `end`.
+        """
         return self._stream(message, self._key, True)
 
     def _stream(self, message: bytes, key: Key | None, multi: bool) -> Generator[Reply, None, None]:
@@ -235,7 +244,7 @@ class Conversation:
         signed = message
         if key:
             signed, mac = key.signed(message, now)
-        listener = key.listener(mac, self.where) if key else None
+        listener = self._listener = key.listener(mac, self.where) if key else None
         is_kept = False
         try:
             connection.sendall(len(signed).to_bytes(2, "big") + signed)
@@ -255,6 +264,11 @@ class Conversation:
         finally:
             if not is_kept:
                 self.close()
+
+    def end(self) -> None:
+        """What the last stream told is all.  Raises `OperatorNeeded` when that is not proven."""
+        if self._listener:
+            self._listener.end()
 
     def close(self) -> None:
         if self._socket is not None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import dns.message
 import dns.rcode
+import dns.rdtypes.ANY.TSIG
+import dns.tsig
 import pytest
 
 from feddns.errors import OperatorNeeded, Outdated, ProviderAway, Rejected
@@ -394,6 +396,73 @@ def test_an_answer_without_a_signature() -> None:
         pytest.raises(OperatorNeeded, match="answers without a signature"),
     ):
         provider.apply([put(a("web"))])
+
+
+class Signing:
+    """A server that signs the first and the last message of a transfer (RFC 8945 §5.3.1)."""
+
+    def __init__(self, *, secret: str = SECRET, forged: bool = False, last: bool = True) -> None:
+        self._key = dns.tsig.Key("feddns.", secret, "hmac-sha256")
+        self._known = dns.tsig.Key("feddns.", SECRET, "hmac-sha256")
+        self._forged, self._last = forged, last
+        self._context: object = None
+
+    def __call__(self, asked: bytes) -> list[bytes]:
+        mac = dns.message.from_wire(asked, keyring=self._known).mac
+        first, middle, last = (
+            of_the_same_id(asked, *lines)
+            for lines in ([soa(5), NS], ["api 60 A 192.0.2.2"], [WEB, soa(5)])
+        )
+        signed = self._signed(first, mac)
+        self._context.update(middle)  # type: ignore[attr-defined]
+        if self._forged:
+            middle = of_the_same_id(asked, "api 60 A 198.51.100.66")
+        return [signed, middle, self._signed(last, mac) if self._last else last]
+
+    def _signed(self, message: bytes, mac: bytes) -> bytes:
+        tsig = dns.rdtypes.ANY.TSIG.TSIG(
+            255, 250, self._key.algorithm, int(time.time()), 300, b"", message[1] | message[0] << 8,
+            0, b"",
+        )  # fmt: skip
+        tsig, self._context = dns.tsig.sign(
+            message, self._key, tsig, tsig.time_signed, mac, self._context, True
+        )
+        octets = tsig.to_wire()
+        head = b"\x06feddns\0" + b"\0\xfa\0\xff" + bytes(4) + len(octets).to_bytes(2, "big")
+        return message[:10] + b"\0\1" + message[12:] + head + octets
+
+
+KEYED = {"key_name": "feddns", "key_secret": SECRET}
+
+
+def test_a_transfer_of_which_not_all_messages_are_signed() -> None:
+    with scripted(Signing(), **KEYED) as (_, provider):
+        assert listed(provider) == {a("web"), a("api", "192.0.2.2")}
+
+
+@pytest.mark.parametrize(
+    ("server", "words"),
+    [
+        (Signing(forged=True), "is not signed by the key feddns"),
+        (Signing(secret="c29tZWJvZHkgZWxzZSBhbHRvZ2V0aGVyIQ=="), "is not signed by the key feddns"),
+    ],
+    ids=["a message that was changed", "another secret"],
+)
+def test_a_transfer_that_somebody_else_had_in_his_hands(server: Signing, words: str) -> None:
+    with (
+        scripted(server, **KEYED) as (_, provider),
+        pytest.raises(OperatorNeeded, match=words),
+    ):
+        listed(provider)
+
+
+def test_a_transfer_whose_end_is_not_signed() -> None:
+    """RFC 8945 §5.3.1: the last message has a TSIG; without one somebody may have cut it."""
+    with (
+        scripted(Signing(last=False), **KEYED) as (_, provider),
+        pytest.raises(OperatorNeeded, match="without a signature"),
+    ):
+        listed(provider)
 
 
 def test_a_connection_that_was_closed_meanwhile_is_made_again() -> None:
