@@ -290,9 +290,7 @@ class Conversation:
 
     def _connected(self) -> socket.socket:
         if self._socket is not None:
-            is_fresh = time.monotonic() - self._used < IDLE
-            # What can be read before anything was asked is the end of the connection.
-            if is_fresh and not select.select([self._socket], [], [], 0)[0]:
+            if time.monotonic() - self._used < IDLE and not _has_ended(self._socket):
                 return self._socket
             self.close()
         reasons = []
@@ -310,6 +308,13 @@ class Conversation:
             self._used = time.monotonic()
             return made
         raise Unreachable(f"no name server can be reached: {'; '.join(reasons)}")
+
+
+def _has_ended(connection: socket.socket) -> bool:
+    """What can be read before anything was asked is the end of the connection."""
+    poll = select.poll()  # takes descriptors of any number
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _words(error: Exception) -> str:
