@@ -96,6 +96,19 @@ FEDERATION_TITLES = {
     "federation-event-rest": "CPU at rest at the last size, % of a core",
     "federation-event-memory": "memory of the controllers at the last size, MB",
 }
+ZONE_TITLES = {
+    "zone-rest-calls": "20,000 record sets, none changed: calls a pass",
+    "zone-rest-cpu": "each Service told again: CPU, ms",
+    "zone-audit-calls": "the audit, once an hour: calls",
+    "zone-audit-cpu": "the same: CPU, s",
+    "zone-change-calls": "1 shard changed, of 100,000 record sets: calls",
+    "zone-change-cpu": "the same: CPU, ms",
+    "zone-start-calls": "a start with those 100,000 in place: calls",
+    "zone-start-cpu": "the same: CPU, s",
+    "zone-new-calls": "20,000 new record sets: calls",
+    "zone-new-cpu": "the same: CPU, s",
+    "zone-new-time": "the same at 5 calls a second, s",
+}
 BIGGEST_GROWTH = 1.25
 SCALE_AIM = 10.0
 
@@ -120,6 +133,7 @@ class Section:
 MAIN = Section("RESULTS", "µs of CPU a query", TITLES)
 CLUSTER = Section("CLUSTER RESULTS", "on a real kube-apiserver", CLUSTER_TITLES)
 API = Section("API RESULTS", "on one core", API_TITLES)
+ZONE = Section("ZONE RESULTS", "a public zone", ZONE_TITLES)
 FEDERATION = Section("FEDERATION RESULTS", "a federation", FEDERATION_TITLES)
 
 

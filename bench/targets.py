@@ -64,6 +64,10 @@ TARGETS: dict[str, tuple[Bounds, Bounds]] = {
     "api-create": ((Bound(2_000, unit="a second", least=True),), ()),
     "api-watch": ((Bound(20_000, unit="a second", least=True),), ()),
     "api-start": ((Bound(1_000, unit="ms"),), ()),
+    # A public zone (`bench.publiczone`).
+    "zone-rest-calls": ((Bound(0, unit="calls"),), ()),
+    "zone-change-calls": ((Bound(1, unit="call"),), ()),
+    "zone-change-cpu": ((Bound(2_000, unit="ms"),), (Bound(10, unit="ms"),)),
     # A whole federation (`bench.federation`).
     **{
         f"federation-{work}{apis}": ((Bound(limit, unit=unit),), ())

@@ -35,18 +35,24 @@ def _options(command: Any) -> Any:
 
 def _shape(row: flags.Row) -> dict[str, Any]:
     """`--leader-elect` alone means true, as it did."""
+    if row.read is flags.lines:
+        return {"multiple": True}
     return {"is_flag": False, "flag_value": "true"} if row.read is flags.truth else {}
 
 
 @click.command(name="feddns-controllers", context_settings={"max_content_width": 100})
 @_options
 @click.version_option(package_name="feddns", prog_name="feddns-controllers")
-def main(**given: str | None) -> None:
+def main(**given: str | tuple[str, ...] | None) -> None:
     """Keep every member of a federation as the federation's API says.
 
     Every option is also an environment variable: --federation-name is FEDDNS_FEDERATION_NAME.
     """
-    chosen = {name.replace("_", "-"): value for name, value in given.items() if value is not None}
+    chosen = {
+        name.replace("_", "-"): value if isinstance(value, str) else "\n".join(value)
+        for name, value in given.items()
+        if value is not None and value != ()
+    }
     idle = [name for name in flags.WITHOUT_EFFECT if chosen.pop(name, None) is not None]
     try:
         identity = f"{socket.gethostname()}_{os.getpid()}"

@@ -5,8 +5,8 @@
     await following.run()
 
 `heard(resource, events)` is told of every change, and with no events when a resource has been read
-whole: the first time, and after each `list_again`.  Trouble is a log line, once.  I/O.  Called by
-`members` and `runtime`.
+whole: the first time, and after each `list_again`.  `remembered` is told what writes of ours have
+changed, which `heard` is not.  Trouble is a log line, once.  I/O.  Called by `members` and `runtime`.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Following:
         self.title = title
         self._credentials = credentials
         self._heard = heard
+        self.remembered: Heard = _unheard
         self._abilities = Abilities()
         self._followers: dict[Resource, Follower[ObjectTable]] = {}
         self._whole: set[Resource] = set()
@@ -70,12 +71,18 @@ class Following:
         """What a write of ours gave; see `ObjectTable.remember`."""
         follower = self._followers.get(resource)
         if follower is not None and follower.informer.is_followed:
-            follower.informer.table.remember(raw, follower.informer.version)
+            events = follower.informer.table.remember(raw, follower.informer.version)
+            if events:
+                self.remembered(resource, events)
 
     @property
     def whole(self) -> frozenset[Resource]:
         """What has been read completely, and is not to be read anew."""
         return frozenset(self._whole)
+
+    def version(self, resource: Resource) -> str:
+        """Up to which it has been read."""
+        return self._followers[resource].informer.version
 
     @property
     def missing(self) -> list[str]:
@@ -101,6 +108,10 @@ class Following:
         if one.is_listed and resource not in self._whole:
             self._whole.add(resource)
             self._heard(resource, [])
+
+
+def _unheard(resource: Resource, events: list[Changed]) -> None:
+    """Most have no use for what they did themselves."""
 
 
 def _nothing() -> None:

@@ -15,12 +15,25 @@
     feddns_controllers_member_probes_total          cluster, result
     feddns_controllers_member_objects               cluster, resource
     feddns_controllers_objects                      resource (of the federation)
+    feddns_controllers_zone_calls_total             zone, call (list, apply)
+    feddns_controllers_zone_changes_total           zone
+    feddns_controllers_zone_failures_total          zone, reason
+    feddns_controllers_zone_records                 zone, owner (ours, foreign)
+    feddns_controllers_zone_waiting                 zone
+    feddns_controllers_zone_quarantined             zone
+    feddns_controllers_zone_held                    zone, reason
+    feddns_controllers_zone_trouble                 zone
+    feddns_controllers_zone_audit_time_seconds      zone
+    feddns_controllers_zone_call_seconds            (histogram)
+    feddns_controllers_zone_told_seconds            (histogram)
+    feddns_controllers_zone_propagation_seconds     (histogram)
 
 Collected in the loop's thread by `take`; shown by another.  Pure.  Called by `runtime`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -36,6 +49,23 @@ from controllers.counts import BUCKETS, Counts, Durations
 _PREFIX = "feddns_controllers_"
 
 
+class ZonePicture(NamedTuple):
+    """Of the public zone.  `calls` as the keeper counts them, `held` a reason each."""
+
+    zone: str
+    calls: Mapping[str, int]
+    ours: int
+    foreign: int
+    waiting: int
+    quarantined: int
+    held: list[str]
+    audited: float
+    is_in_trouble: bool
+    told: Durations
+    took: Durations
+    propagated: Durations
+
+
 class Picture(NamedTuple):
     """Everything that is shown, at one moment."""
 
@@ -47,6 +77,7 @@ class Picture(NamedTuple):
     """By cluster, the empty name for the federation; then by resource."""
     troubles: dict[str, int]
     events: int
+    zone: ZonePicture | None = None
 
 
 def families(picture: Picture) -> Iterator[Metric]:
@@ -83,6 +114,38 @@ def families(picture: Picture) -> Iterator[Metric]:
     yield _gauge("member_objects", "Objects kept of a member.", ["cluster", "resource"], members)
     own = {(resource,): number for resource, number in picture.objects.get("", {}).items()}
     yield _gauge("objects", "Objects of the federation.", ["resource"], own)
+    if picture.zone is not None:
+        yield from _zone(picture.zone)
+
+
+_CALLS = {"list", "apply"}
+
+
+def _zone(one: ZonePicture) -> Iterator[Metric]:
+    zone = one.zone
+    calls = {(zone, name): one.calls.get(name, 0) for name in _CALLS}
+    yield _counter("zone_calls", "Calls to the DNS provider.", ["zone", "call"], calls)
+    changes = {(zone,): one.calls.get("changes", 0)}
+    yield _counter("zone_changes", "Names that were changed.", ["zone"], changes)
+    others = one.calls.keys() - _CALLS - {"changes"}
+    failures = {(zone, name): one.calls[name] for name in others}
+    yield _counter("zone_failures", "Calls that went wrong.", ["zone", "reason"], failures)
+    records = {(zone, "ours"): one.ours, (zone, "foreign"): one.foreign}
+    yield _gauge("zone_records", "Record sets in the zone.", ["zone", "owner"], records)
+    for name, text, number in (
+        ("waiting", "Names whose removal waits for an operator.", one.waiting),
+        ("quarantined", "Services with a record that the provider refuses.", one.quarantined),
+        ("trouble", "1 while the zone as a whole cannot be kept.", one.is_in_trouble),
+        ("audit_time_seconds", "When the zone was read as a whole, Unix time.", one.audited),
+    ):
+        yield _gauge(f"zone_{name}", text, ["zone"], {(zone,): number})
+    held = {(zone, reason): number for reason, number in Counter(one.held).items()}
+    yield _gauge("zone_held", "Record sets that are not done.", ["zone", "reason"], held)
+    yield _histogram("zone_call_seconds", "Time of a call to the provider.", {"": one.took})
+    yield _histogram("zone_told_seconds", "Time from hearing of a change to its being done.",
+                     {"": one.told})  # fmt: skip
+    yield _histogram("zone_propagation_seconds", "Time from there until its servers give it.",
+                     {"": one.propagated})  # fmt: skip
 
 
 def _gauge(name: str, text: str, labels: list[str], rows: Mapping[Any, float]) -> Metric:

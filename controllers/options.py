@@ -7,6 +7,7 @@
     value        is written
     duration     3s, 500ms, 1m30s, 1h; 0.5s
     address      192.0.2.1:9090, [::1]:9090; none for nothing
+    addresses    192.0.2.1:53,[2001:db8::1]:53
     controllers  services=true,secrets=false
 
 Names and meanings are those of federation-v1.md 8.1 where it has them; what it has and nothing here
@@ -51,7 +52,23 @@ class Options(msgspec.Struct, frozen=True):
     federation_name: str = "federation"
     system_namespace: str = "federation-system"
     zone_name: str = ""
+    zone_id: str = ""
     service_dns_suffix: str = ""
+    dns_provider: str = ""
+    dns_provider_config: str = ""
+    dns_options: tuple[str, ...] = ()
+    dns_owner_id: str = ""
+    dns_txt_prefix: str = ""
+    dns_txt_suffix: str = ""
+    dns_txt_key_file: str = ""
+    dns_policy: str = "sync"
+    dns_dry_run: bool = False
+    dns_ttl: float = 180.0
+    when_none_healthy: str = "none"
+    dns_removal_limit: int = 30
+    dns_audit_period: float = 3600.0
+    dns_resolvers: tuple[SocketAddress, ...] = ()
+    dns_check_servers: str = "auto"
     monitor_period: float = 10.0
     monitor_timeout: float = 5.0
     monitor_misses: int = 3
@@ -177,9 +194,32 @@ def listening(given: str) -> SocketAddress | None:
     return None if given == "none" else values.socket_address(given)
 
 
-def form(given: str) -> str:
-    if given not in ("text", "json"):
-        raise ValueError(f"{given!r} is none of text, json")
+def one_of(*known: str) -> Callable[[str], str]:
+    """Reads one of some words."""
+
+    def read(given: str) -> str:
+        if given not in known:
+            raise ValueError(f"{given!r} is none of {', '.join(known)}")
+        return given
+
+    return read
+
+
+def addresses(given: str) -> tuple[SocketAddress, ...]:
+    """Addresses with ports, with commas between."""
+    items = (part.strip() for part in given.split(","))
+    return tuple(values.socket_address(item) for item in items if item)
+
+
+def lines(given: str) -> tuple[str, ...]:
+    """Of a flag that may be given several times, each on a line."""
+    return tuple(filter(None, (line.strip() for line in given.split("\n"))))
+
+
+def checked(given: str) -> str:
+    """Whom to ask: auto, none, or addresses with ports."""
+    if given not in ("auto", "none"):
+        addresses(given)
     return given
 
 
@@ -221,8 +261,43 @@ ROWS = (
         "Namespace of those Secrets, and of the Lease in the federation's API; never propagated.",
         ("federation-only-namespace",)),
     Row("zone-name", "zone_name", domain, "DOMAIN", "The public zone."),
+    Row("zone-id", "zone_id", text, "ID",
+        "The zone at the provider, where several have its name."),
     Row("service-dns-suffix", "service_dns_suffix", domain, "DOMAIN",
         "What public names end with, unless the zone's name."),
+    Row("dns-provider", "dns_provider", text, "NAME",
+        "Who has the public zone; without one, none is kept."),
+    Row("dns-provider-config", "dns_provider_config", text, "FILE",
+        "How the provider is reached, as an INI file."),
+    Row("dns-option", "dns_options", lines, "KEY=VALUE",
+        "The same, a key each time; a secret is given by its variable instead."),
+    Row("dns-owner-id", "dns_owner_id", text, "ID",
+        "Whose the records are, as the TXT records beside them say; by default `feddns-` and the "
+        "federation's name."),
+    Row("dns-txt-prefix", "dns_txt_prefix", text, "TEXT",
+        "What the names of those TXT records begin with, if not `_%{record_type}.`"),
+    Row("dns-txt-suffix", "dns_txt_suffix", text, "TEXT",
+        "What their first label ends with, instead of a prefix."),
+    Row("dns-txt-key-file", "dns_txt_key_file", text, "FILE",
+        "Has the key with which they are sealed (AES-256): 32 octets, or their base64."),
+    Row("dns-policy", "dns_policy", one_of("sync", "upsert-only", "create-only"), "POLICY",
+        "`sync`; `upsert-only` removes nothing, `create-only` changes nothing that is there."),
+    Row("dns-dry-run", "dns_dry_run", truth, "BOOL",
+        "Only say what would be changed in the zone."),
+    Row("dns-ttl", "dns_ttl", duration(1, 604800), "DURATION",
+        "TTL of public records, unless the Service says another."),
+    Row("when-none-healthy", "when_none_healthy", one_of("none", "all"), "none|all",
+        "What the global name has when no shard is healthy, unless the Service says it."),
+    Row("dns-removal-limit", "dns_removal_limit", number(0, 100), "PERCENT",
+        "How many of at least 10 records may go until an operator is asked."),
+    Row("dns-audit-period", "dns_audit_period", duration(60, 86400), "DURATION",
+        "How often the zone is read as a whole."),
+    Row("dns-resolvers", "dns_resolvers", addresses, "ADDRESS:PORT,…",
+        "Who is asked for host names of load balancers and for the zone's servers, instead of the "
+        "machine's own."),
+    Row("dns-check-servers", "dns_check_servers", checked, "auto|none|ADDRESS:PORT,…",
+        "Who is asked whether a change has come through: the servers that the zone is delegated "
+        "to, nobody, or these."),
     Row("cluster-monitor-period", "monitor_period", duration(0.1, 3600), "DURATION",
         "How often each member is asked for its health."),
     Row("cluster-monitor-timeout", "monitor_timeout", duration(0.05, 600), "DURATION",
@@ -253,14 +328,14 @@ ROWS = (
         "How often that is tried."),
     Row("metrics", "metrics", listening, "ADDRESS:PORT",
         "Serve /metrics, /healthz and /readyz over HTTP here; `none` for nothing."),
-    Row("log-format", "log_format", form, "text|json", "Log lines for people, or JSON."),
+    Row("log-format", "log_format", one_of("text", "json"), "text|json",
+        "Log lines for people, or JSON."),
 )  # fmt: skip
 
 WITHOUT_EFFECT = (
-    "zone-id", "dns-provider", "dns-provider-config", "concurrent-replicaset-syncs",
-    "concurrent-job-syncs", "federated-api-qps", "federated-api-burst", "kube-api-content-type",
-    "profiling", "contention-profiling", "leader-elect-resource-lock", "master", "port", "address",
-    "hpa-scale-forbidden-window",
+    "concurrent-replicaset-syncs", "concurrent-job-syncs", "federated-api-qps",
+    "federated-api-burst", "kube-api-content-type", "profiling", "contention-profiling",
+    "leader-elect-resource-lock", "master", "port", "address", "hpa-scale-forbidden-window",
 )  # fmt: skip
 """Flags of the original that are accepted, and change nothing."""
 
@@ -286,7 +361,21 @@ def load(flags: Mapping[str, str], environment: Mapping[str, str], host: str = "
             f"--leader-elect-retry-period {show(options.retry_period)} must be less than "
             f"--leader-elect-renew-deadline {show(options.renew_deadline)}"
         )
+    _check_zone(options)
     return options
+
+
+def _check_zone(options: Options) -> None:
+    if not options.dns_provider:
+        return
+    if not options.zone_name:
+        raise SettingRefused("--dns-provider: --zone-name must say which zone it has")
+    suffix = f".{options.service_dns_suffix or options.zone_name}"
+    if not suffix.endswith(f".{options.zone_name}"):
+        raise SettingRefused(
+            f"--service-dns-suffix {options.service_dns_suffix} is not in the zone "
+            f"{options.zone_name}"
+        )
 
 
 def _read(row: Row, given: str, source: str) -> Any:

@@ -20,7 +20,7 @@ import logging
 from collections import Counter
 from collections.abc import Mapping
 
-from controllers import executor, kinds, propagation
+from controllers import executor, kinds, propagation, publicdns
 from controllers.caches import CLUSTER, SECRET, Caches, Federation
 from controllers.engine import Engine, Reconcile
 from controllers.executor import Executor, Place
@@ -30,6 +30,7 @@ from controllers.lease import Election
 from controllers.members import Hooks, Members
 from controllers.metrics import Picture
 from controllers.options import Options
+from controllers.publicdns import OpenProvider, PublicDns
 from controllers.recorder import Recorder
 from controllers.serving import Serving
 from controllers.world import Resource
@@ -46,7 +47,13 @@ _KINDS = {row.resource: row for row in kinds.TABLE}
 class Runtime:
     """See the module's docstring.  Made inside the loop."""
 
-    def __init__(self, options: Options, reconcilers: Mapping[Resource, Reconcile]) -> None:
+    def __init__(
+        self,
+        options: Options,
+        reconcilers: Mapping[Resource, Reconcile],
+        open_provider: OpenProvider | None = None,
+    ) -> None:
+        """`open_provider`: of the public zone, in place of what the options choose."""
         federation, host = credentials(options)
         self.world = Caches(
             Federation(options.federation_name, options.system_namespace, options.grace_period),
@@ -71,6 +78,7 @@ class Runtime:
         self.members.executor = self.executor
         self.host = Following(host, "host cluster", self._hosted)
         self.host.add(SECRET, self.members.secrets, namespace=options.system_namespace)
+        self.zone = self._zone(options, place, open_provider)
         self.election = self._election(options, federation)
         self.serving = Serving(self.picture, lambda: self.engine.missing)
         self._metrics = options.metrics
@@ -83,9 +91,22 @@ class Runtime:
         api = Api(credentials, connections=1, timeout=times.renew)
         return Election(api, options.system_namespace, options.identity, times, self._lead)
 
+    def _zone(
+        self, options: Options, place: Place, open_provider: OpenProvider | None
+    ) -> PublicDns | None:
+        if not options.dns_provider:
+            return None
+        choice = publicdns.chosen(options)
+        opens = open_provider or publicdns.opening(options)
+        zone = PublicDns(choice, opens, self.world, place, self.recorder)
+        self.following.remembered = zone.federated_changed
+        return zone
+
     # --- what is told ----------------------------------------------------------------------------
 
     def _federated(self, resource: Resource, events: list[Changed]) -> None:
+        if self.zone is not None:
+            self.zone.federated_changed(resource, events)
         if resource != CLUSTER:
             self.engine.federated_changed(resource, events)
             return
@@ -114,6 +135,8 @@ class Runtime:
             self.engine.lead()
         else:
             self.engine.follow()
+        if self.zone is not None:
+            (self.zone.lead if is_leading else self.zone.follow)()
 
     # --- life ------------------------------------------------------------------------------------
 
@@ -122,14 +145,15 @@ class Runtime:
         if self._metrics is not None:
             self.serving.open(self._metrics)
         jobs = [self.following.run(), self.host.run(), self.recorder.run(), self.engine.pump.run()]
+        if self.zone is not None:
+            jobs.append(self.zone.run())
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(job) for job in jobs]
                 electing = group.create_task(self._elect())
                 await stopping.wait()
                 log.info("stopping: what is under way finishes")
-                await self.engine.pump.close(_FINISH)
-                await self.executor.finish(_FINISH)
+                await asyncio.gather(self._finish(), self._finish_zone())
                 electing.cancel()
                 await asyncio.wait([electing])
                 await self._release()
@@ -152,13 +176,22 @@ class Runtime:
             objects={"": self.following.objects(), **objects},
             troubles=Counter(cluster for cluster, _ in self.world.troubles),
             events=self.recorder.written,
+            zone=self.zone.picture() if self.zone is not None else None,
         )
 
     async def _elect(self) -> None:
         if self.election is None:
-            self.engine.lead()
+            self._lead(True)
         else:
             await self.election.run()
+
+    async def _finish(self) -> None:
+        await self.engine.pump.close(_FINISH)
+        await self.executor.finish(_FINISH)
+
+    async def _finish_zone(self) -> None:
+        if self.zone is not None:
+            await self.zone.close(_FINISH)
 
     async def _release(self) -> None:
         if self.election is not None:

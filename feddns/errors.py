@@ -11,6 +11,11 @@
     │   ├── Ignored            no reply at all: a response, or too short to have an id
     │   └── ErrorReply         an rcode without an answer: FORMERR, NOTIMP, BADVERS
     ├── ApiTrouble         a Kubernetes API that cannot be asked now; wait and try again
+    ├── ProviderTrouble    a DNS provider did not do it; what comes next is in `providers.base`
+    │   ├── Throttled          too many calls; again after some seconds
+    │   ├── ProviderAway       no answer, or a fault of its own; perhaps it was done
+    │   ├── Outdated           the zone is not as it was read
+    │   └── Rejected           it will never be done, for what it is
     └── OperatorNeeded     the machine says no: port in use, no permission, missing folder
 
 `apiserver.refusals` has a Refused of its own, with the Status that the embedded API answers.
@@ -72,6 +77,35 @@ class ErrorReply(Unanswerable):
 
 class ApiTrouble(FeddnsError):
     """A Kubernetes API gives no answer, or none that can be read; it is asked again."""
+
+
+class ProviderTrouble(FeddnsError):
+    """A DNS provider did not do what it was asked to.
+
+    `done`: how many of the call's changes were done all the same, the first ones; None: not known.
+    """
+
+    done: int | None = None
+
+
+class Throttled(ProviderTrouble):
+    """Too many calls.  `after`: seconds until the next may be made."""
+
+    def __init__(self, reason: str, after: float = 1.0) -> None:
+        super().__init__(reason)
+        self.after = after
+
+
+class ProviderAway(ProviderTrouble):
+    """No answer, or a fault of the provider's own: what was asked may have been done."""
+
+
+class Outdated(ProviderTrouble):
+    """The zone is not as it was read; nothing of the change was done."""
+
+
+class Rejected(ProviderTrouble):
+    """The provider refuses it, in its own words; nothing of it was done."""
 
 
 class OperatorNeeded(FeddnsError):

@@ -110,12 +110,20 @@ class Shard(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ingresses: tuple[Ingress, ...]
 
 
+class PublicName(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A name that somebody chose in the public zone: an alias of the rung with these labels."""
+
+    name: Name
+    rung: Name
+
+
 class FederatedService(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=True):
     """A Service of the federation API.
 
     `shards` are read from `federation.kubernetes.io/service-ingresses` (federation-v1.md 1.3),
     `known` from `status.loadBalancer`: every address, healthy or not.  `when_none_healthy` is
-    "none", "all", or empty for the server's setting.
+    "none", "all", or empty for the server's setting.  `names` and `is_public`, whether its type is
+    LoadBalancer, are for the public zone alone.
     """
 
     namespace: Label
@@ -126,6 +134,8 @@ class FederatedService(msgspec.Struct, frozen=True, array_like=True, gc=False, t
     ttl: int | None = None
     when_none_healthy: str = ""
     version: str = ""
+    names: tuple[PublicName, ...] = ()
+    is_public: bool = True
 
     @property
     def key(self) -> tuple[Label, Label]:

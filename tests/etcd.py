@@ -25,12 +25,12 @@ class Etcd:
         self._connection = http.client.HTTPConnection(address, port, timeout=10)
 
     def revision(self) -> int:
-        return int(self._call("/v3/kv/range", {"key": _text("/")})["header"]["revision"])
+        return int(self.call("/v3/kv/range", {"key": _text("/")})["header"]["revision"])
 
     def compact(self, revision: int = 0) -> int:
         """Forget what is older than `revision`, by default than the newest."""
         revision = revision or self.revision()
-        self._call("/v3/kv/compaction", {"revision": str(revision), "physical": True})
+        self.call("/v3/kv/compaction", {"revision": str(revision), "physical": True})
         return revision
 
     def put(self, values: Mapping[str, bytes]) -> None:
@@ -40,16 +40,16 @@ class Etcd:
                 {"requestPut": {"key": _text(key), "value": base64.b64encode(value).decode()}}
                 for key, value in batch
             ]
-            self._call("/v3/kv/txn", {"success": puts})
+            self.call("/v3/kv/txn", {"success": puts})
 
     def delete(self, key: str) -> None:
-        self._call("/v3/kv/deleterange", {"key": _text(key)})
+        self.call("/v3/kv/deleterange", {"key": _text(key)})
 
     def close(self) -> None:
         self._connection.close()
 
-    def _call(self, path: str, body: object) -> dict[str, Any]:
-        self._connection.request("POST", path, json.dumps(body))
+    def call(self, path: str, body: object, **headers: str) -> dict[str, Any]:
+        self._connection.request("POST", path, json.dumps(body), headers)
         reply = self._connection.getresponse()
         text = reply.read()
         if reply.status != 200:

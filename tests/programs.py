@@ -19,11 +19,13 @@ import pytest
 
 _VERSION_FLAG = {
     "dig": "-v", "kdig": "-V", "dnsperf": "-h", "nslookup": "-version",
-    "kubectl": "version --client", "openssl": "version",
+    "kubectl": "version --client", "openssl": "version", "named-checkzone": "-v",
+    "named": "-v", "named-checkconf": "-v", "nsupdate": "-V", "knotd": "-V",
 }  # fmt: skip
 _PACKAGES = {
     "dig": "bind9-dnsutils", "nslookup": "bind9-dnsutils", "kdig": "knot-dnsutils",
-    "dnsperf": "dnsperf", "knotd": "knot",
+    "dnsperf": "dnsperf", "knotd": "knot", "knotc": "knot", "named-checkzone": "bind9-utils",
+    "named": "bind9", "named-checkconf": "bind9-utils", "nsupdate": "bind9-dnsutils",
 }  # fmt: skip
 
 _LEFT_OUT: pytest.StashKey[dict[str, str]] = pytest.StashKey()

@@ -1,6 +1,6 @@
 """The ladder, and the property that holds its two sides together: the inside view is the outside
-view.  Who follows the public zone that `ladder.rungs` makes, from the name where the inside answer
-begins, finds the addresses that the inside answer has."""
+view.  Who follows the public zone, from the name where the inside answer begins, finds the
+addresses that the inside answer has; and so from each other name of the zone."""
 
 from __future__ import annotations
 
@@ -8,96 +8,96 @@ import hypothesis.strategies as st
 from hypothesis import given
 
 from feddns import ladder, names
-from feddns.events import Put, Synced
-from feddns.federations import Federation, Federations
-from feddns.ladder import Rung
-from feddns.resolver.responder import Responder
-from feddns.services import Ingress
+from feddns.providers import desired
+from feddns.providers.desired import Host, Naming, Wanted
 from feddns.snapshot import Snapshot, View
 from feddns.store import Store
-from feddns.topology import GLOBAL, Cluster, Node, Scope
-from tests import asking, strategies, world, zonetext
+from feddns.topology import GLOBAL, Scope
+from tests import laddering, world
+from tests.laddering import (
+    DOMAIN,
+    HOSTS,
+    PREFIX,
+    answered,
+    clusters,
+    followed,
+    nodes,
+    shards,
+    shards_with_hosts,
+    snapshot,
+)
 
-DOMAIN = names.parse("example.com")
-PREFIX = [b"web", b"a"]
-
-clusters = st.lists(
-    st.builds(
-        Cluster, st.sampled_from(["c1", "c2", "c3"]),
-        st.lists(st.sampled_from(["z1", "z2", "z3"]), unique=True).map(lambda z: tuple(sorted(z))),
-        st.sampled_from(["", "r1", "r2"]),
-    ),
-    unique_by=lambda cluster: cluster.name,
-)  # fmt: skip
-shards = st.lists(
-    st.builds(
-        strategies.Shard, st.sampled_from(["c1", "c2", "c3", "c9"]),
-        st.lists(st.builds(Ingress, st.sampled_from(strategies.PUBLIC)), max_size=2).map(tuple),
-    ),
-    max_size=4, unique_by=lambda shard: shard.cluster,
-)  # fmt: skip
-nodes = st.lists(
-    st.builds(Node, st.sampled_from(["n1", "n2"]), st.sampled_from(strategies.ZONES),
-              st.sampled_from(strategies.REGIONS)),
-    unique_by=lambda node: node.name,
-)  # fmt: skip
+RESOLVED = {names.parse(name): Host(tuple(found), 60) for name, found in HOSTS.items()}
 
 
-def snapshot(clusters: list, shards: list, nodes: list, policy: str) -> Snapshot:
-    service = strategies.FederatedService(
-        b"a", b"web", (), tuple(shards), (Ingress(world.ip("192.0.2.99")),), None, policy
-    )
-    store = Store(Snapshot(view=View()))
-    federations = Federations((Federation(b"fed", DOMAIN),))
-    store.commit([*map(Put, [federations, service, *clusters, *nodes]), Synced()])
-    return store.current
-
-
-def public_zone(made: Snapshot) -> dict[bytes, Rung]:
-    """The names of the public zone, as the controllers would write them."""
+def public_zone(made: Snapshot, has_alias: bool) -> dict[tuple[str, str], Wanted]:
+    """The record sets of the public zone."""
     assert made.view is not None
     service = made.view.services[b"a", b"web"]
-    return {
-        ladder.owner(PREFIX, b"fed", rung.scope, DOMAIN): rung
-        for rung in ladder.rungs(made.view, service, "none")
-    }
+    naming = Naming(b"fed", DOMAIN, DOMAIN, has_alias=has_alias)
+    found = desired.wanted(made.view, service, naming, RESOLVED)
+    zone = {wish.record.key: wish for wish in found}
+    assert len(zone) == len(found)
+    return zone
 
 
-def follow(zone: dict[bytes, Rung], name: bytes) -> set[bytes]:
-    """The addresses that a client finds that follows the zone's aliases from `name`."""
-    while True:
-        rung = zone[name]
-        wider = rung.scope.up()
-        if rung.ingresses or wider is None:
-            return {ingress.address for ingress in rung.ingresses}
-        name = ladder.owner(PREFIX, b"fed", wider, DOMAIN)
+def rung_names(made: Snapshot) -> list[str]:
+    assert made.view is not None
+    scopes = made.view.scopes.values()
+    return [names.format(ladder.owner(PREFIX, b"fed", scope, DOMAIN)) for scope in scopes]
 
 
-def answered(made: Snapshot, name: str, form: str) -> set[bytes]:
-    """The addresses, of both families, that the server answers."""
-    responder = Responder(asking.settings(answer_form=form), Store(made), 1)
-    found = set()
-    for kind in ("A", "AAAA"):
-        question = asking.query(name, kind).to_wire()
-        reply = responder.respond(question, asking.TCP, 0)
-        assert reply is not None
-        for record in zonetext.read(asking.check(question, reply)).answer:
-            if record.type == kind:
-                found.add(world.ip(record.rdata))
-    return found
-
-
-@given(clusters, shards, nodes, st.sampled_from(["none", "all"]))
-def test_inside_is_outside(clusters: list, shards: list, nodes: list, policy: str) -> None:
+@given(clusters, shards, nodes, st.sampled_from(["none", "all"]), st.booleans())
+def test_inside_is_outside(
+    clusters: list, shards: list, nodes: list, policy: str, has_alias: bool
+) -> None:
     made = snapshot(clusters, shards, nodes, policy)
     assert made.view is not None
-    zone = public_zone(made)
-    first = ladder.owner(PREFIX, b"fed", ladder.start(made.view, made.location), DOMAIN)
-    outside = follow(zone, first)
+    zone = {key: wish.record for key, wish in public_zone(made, has_alias).items()}
+    start = ladder.start(made.view, made.location)
+    first = names.format(ladder.owner(PREFIX, b"fed", start, DOMAIN))
+    outside = followed(zone, first)
     for form in ("chain", "flattened"):
         assert answered(made, "web.a.fed.svc", form) == outside
-    for name in zone:
-        assert answered(made, names.format(name), "chain") == follow(zone, name)
+    for name in rung_names(made):
+        assert answered(made, name, "chain") == followed(zone, name)
+    assert {name for name, _ in zone} <= set(rung_names(made))
+
+
+@given(clusters, shards_with_hosts, nodes, st.sampled_from(["none", "all"]), st.booleans())
+def test_inside_is_outside_with_host_names(
+    clusters: list, shards: list, nodes: list, policy: str, has_alias: bool
+) -> None:
+    """Inside, a rung's addresses are its own, or the first host name's; outside all of both."""
+    made = snapshot(clusters, shards, nodes, policy)
+    assert made.view is not None
+    service = made.view.services[b"a", b"web"]
+    zone = {key: wish.record for key, wish in public_zone(made, has_alias).items()}
+    for scope in made.view.scopes.values():
+        name = names.format(ladder.owner(PREFIX, b"fed", scope, DOMAIN))
+        inside, outside = answered(made, name, "chain"), followed(zone, name)
+        last = ladder.climb(made.view, service, scope, "none")[-1]
+        behind = [HOSTS[names.format(i.hostname)] for i in last.ingresses if i.hostname]
+        assert outside == {i.address for i in last.ingresses if i.address}.union(*behind)
+        assert inside <= outside <= inside.union(*behind)
+        assert bool(inside) == bool(outside)
+
+
+@given(clusters, shards_with_hosts, st.sampled_from(["none", "all"]))
+def test_each_record_set_has_its_provenance(clusters: list, shards: list, policy: str) -> None:
+    """The clusters of an address are those whose healthy shard has it."""
+    made = snapshot(clusters, shards, [], policy)
+    at = {shard.cluster: shard.ingresses for shard in shards}
+    for record, mark in public_zone(made, False).values():
+        assert mark.resource == "service/a/web"
+        assert mark.service == "a/web"
+        assert list(mark.clusters) == sorted(set(mark.clusters))
+        assert set(mark.clusters) <= {cluster.name for cluster in clusters}
+        if record.type in ("A", "AAAA") and mark.clusters:
+            known = {i.address for name in mark.clusters for i in at[name] if i.address}
+            hosts = [i.hostname for name in mark.clusters for i in at[name] if i.hostname]
+            known = known.union(*(RESOLVED[host].addresses for host in hosts))
+            assert set(map(world.ip, record.values)) <= known
 
 
 @given(clusters, shards, nodes)
@@ -127,6 +127,20 @@ def test_nearest_is_nearest(clusters: list, shards: list, nodes: list) -> None:
     for circle in circles:
         expected = expected or {a for cluster, found in healthy if circle(cluster) for a in found}
     assert answered(made, "web.a.fed.svc", "chain") == expected
+
+
+@given(clusters, shards, st.sampled_from(["", "r1", "z1.r1", "z2.r2"]))
+def test_a_chosen_name_is_its_rung(clusters: list, shards: list, rung: str) -> None:
+    chosen = laddering.PublicName(names.parse("eu.web.example.com"), names.parse(rung))
+    made = snapshot(clusters, shards, [], "none", (chosen,))
+    assert made.view is not None
+    zone = {key: wish.record for key, wish in public_zone(made, False).items()}
+    found = followed(zone, "eu.web.example.com.")
+    scope = made.view.scopes.get(chosen.rung)
+    assert (("eu.web.example.com.", "CNAME") in zone) == (scope is not None)
+    if scope is not None:
+        name = names.format(ladder.owner(PREFIX, b"fed", scope, DOMAIN))
+        assert found == followed(zone, name) == answered(made, name, "chain")
 
 
 def test_climb_stops_at_the_first_rung_with_addresses() -> None:

@@ -59,6 +59,8 @@ def test_every_flag_that_is_mentioned_exists(page: Path) -> None:
     known.update(f"--{flag}" for flag in options.WITHOUT_EFFECT)
     for command in ("ask", "why", "check", "status", "playground", "apiserver"):
         known.update(re.findall(r"--[a-z][-a-z]+", run(command, "--help").out))
+    for command in ("plan", "apply", "show", "diff", "export", "import", "approve", "rollback"):
+        known.update(re.findall(r"--[a-z][-a-z]+", run("zone", command, "--help").out))
     mentioned = set(re.findall(r"(?<![-\w])--[a-z][-a-z0-9]+", text))
     assert mentioned - known == set()
 

@@ -10,6 +10,7 @@
     federations fellowship=example.com,other=example.org
     cluster gondor zones=z1,z2 region=r1
     federated default/web http:80/tcp gondor=198.51.100.7+lb.example.net rohan=- known=192.0.2.9
+    federated default/web gondor=198.51.100.7 names=eu.web.example.com/r1,web.example.com type=NodePort
     nameservers 192.0.2.1:53 corp.example=192.0.2.2:53+192.0.2.3:53
     synced
     synced federation
@@ -37,6 +38,7 @@ from feddns.services import (
     Namespace,
     Pod,
     Port,
+    PublicName,
     Service,
     Shard,
     Slice,
@@ -175,8 +177,17 @@ def _federated(words: list[str]) -> FederatedService:
     ttl = _seconds(options)
     options.pop("ttl", None)
     policy = options.pop("when-none-healthy", "")
+    public = options.pop("type", "LoadBalancer") == "LoadBalancer"
+    chosen = tuple(_public_name(text) for text in options.pop("names", "").split(",") if text)
     shards = tuple(Shard(cluster, _ingresses(text)) for cluster, text in options.items())
-    return FederatedService(*_path(path), _ports(rest), shards, known, ttl, policy)
+    return FederatedService(
+        *_path(path), _ports(rest), shards, known, ttl, policy, names=chosen, is_public=public
+    )
+
+
+def _public_name(text: str) -> PublicName:
+    name, _, rung = text.partition("/")
+    return PublicName(names.parse(name), names.parse(rung))
 
 
 def _ingresses(text: str) -> tuple[Ingress, ...]:

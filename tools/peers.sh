@@ -1,8 +1,9 @@
 #!/bin/sh
 # Builds the programs that come as Go modules, once, into a cache keyed by version: CoreDNS as a peer;
 # kube-apiserver, its controllers, etcd and KWOK for a real cluster without containers; the newest
-# kubectl, beside which tests use the machine's own; Helm.
-# `tools/peers.sh` builds all of them, `tools/peers.sh etcd kwok` the named ones: 10 minutes once, then
+# kubectl, beside which tests use the machine's own; Helm; external-dns' registry and planner around
+# its provider in memory (tools/txtregistry.go).
+# `tools/peers.sh` builds all of them, `tools/peers.sh etcd kwok` the named ones: 12 minutes once, then
 # nothing.  Without Go it says how to get it, and ends with status 1.
 set -eu
 coredns=1.15.0
@@ -11,6 +12,7 @@ kubectl=1.36.3
 etcd=3.6.7
 kwok=0.8.0
 helm=4.3.1
+externaldns=0.22.0
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/feddns/peers
 go=$(command -v go || true)
 [ -n "$go" ] || go=/usr/local/go/bin/go
@@ -124,7 +126,21 @@ build_helm() {
     GOBIN=$target GOFLAGS=-mod=mod "$go" install "helm.sh/helm/v4/cmd/helm@v$helm"
 }
 
-[ $# -gt 0 ] || set -- coredns etcd kwok kubernetes kubectl helm
+build_externaldns() {
+    begin externaldns $externaldns txt-registry || return 0
+    cp "$(dirname "$0")/txtregistry.go" "$work/main.go"
+    module=sigs.k8s.io/external-dns
+    (
+        cd "$work"
+        quietly "$go" mod init feddns.dev/txtregistry
+        for package in registry/txt provider/inmemory; do
+            quietly "$go" get "$module/$package@v$externaldns"
+        done
+    )
+    build "$target/txt-registry" . -mod=mod -ldflags "-s -w"
+}
+
+[ $# -gt 0 ] || set -- coredns etcd kwok kubernetes kubectl helm externaldns
 for name in "$@"; do
     "build_$name"
 done

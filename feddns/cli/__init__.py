@@ -23,6 +23,7 @@ _COMMANDS = {
     "ask": "Answer one question from manifests, without a server, as dig prints it.",
     "why": "Show each step of the decision behind an answer.",
     "status": "Show how the running server is.",
+    "zone": "Look at the public zone of a federation, and change it by hand.",
     "settings": "Print all settings with default, limits and why.",
     "check": "Show what in a folder of manifests would be refused or ignored.",
 }

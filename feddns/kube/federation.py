@@ -16,7 +16,17 @@ The annotation `federation.kubernetes.io/service-ingresses` is a JSON object
                                   when both are there
     A cluster named twice: the first entry counts.  Not JSON, or other types: the object is refused.
 
-Source: federation-v1.md 1.3, 1.4, 6.1.  Pure.  Called by `kube.resources`.
+The annotation `federation.feddns.dev/names` is a list of names in the public zone, each an alias of
+a rung of the ladder: "eu.nginx.example.com=europe-west1, nginx.example.com"
+
+    part                          may be                      otherwise
+    name                          lower- or upper-case DNS    the item is refused alone
+                                  labels, `*` as the first
+    =rung                         missing: the global name;   the same
+                                  a region; zone.region
+    A name twice: the first counts.
+
+Source: federation-v1.md 1.3, 1.4, 6.1; guide 3, "DNS".  Pure.  Called by `kube.resources`.
 """
 
 from __future__ import annotations
@@ -26,14 +36,15 @@ from collections.abc import Iterable
 import msgspec
 
 from feddns import names, topology
-from feddns.errors import ObjectRefused
+from feddns.errors import NameRefused, ObjectRefused
 from feddns.kube import fields
 from feddns.kube.fields import NO_ANNOTATIONS, Lean, LoadBalancerIngress, Metadata, ServicePort
-from feddns.services import FederatedService, Ingress, Shard
+from feddns.services import FederatedService, Ingress, PublicName, Shard
 from feddns.topology import Cluster
 
 INGRESSES = "federation.kubernetes.io/service-ingresses"
 TTL = "federation.feddns.dev/ttl"
+NAMES = "federation.feddns.dev/names"
 WHEN_NONE_HEALTHY = "federation.feddns.dev/when-none-healthy"
 _POLICIES = ("none", "all")
 
@@ -43,6 +54,7 @@ class LoadBalancer(Lean):
 
 
 class FederatedServiceSpec(Lean):
+    type: str | None = None
     ports: list[ServicePort] | None = None
 
 
@@ -104,6 +116,8 @@ def to_federated_service(
         ttl=fields.ttl(owner, TTL, annotations.ttl, reasons),
         when_none_healthy=_policy(owner, annotations.when_none_healthy, reasons),
         version=metadata.resource_version or "",
+        names=_names(owner, annotations.names, reasons),
+        is_public=spec is not None and spec.type == "LoadBalancer",
     )
 
 
@@ -165,6 +179,27 @@ def _policy(owner: str, value: str | None, reasons: list[str]) -> str:
         "the server's setting is used"
     )
     return ""
+
+
+def _names(owner: str, value: str | None, reasons: list[str]) -> tuple[PublicName, ...]:
+    found: dict[bytes, PublicName] = {}
+    for item in (value or "").split(","):
+        try:
+            public = _public_name(item.strip()) if item.strip() else None
+        except NameRefused as refusal:
+            reasons.append(f"{owner}: annotation {NAMES}: {refusal}; the item is left out")
+            continue
+        if public is not None and found.setdefault(public.name, public) != public:
+            text = names.format(public.name)
+            reasons.append(f"{owner}: annotation {NAMES}: {text} is there twice; the first counts")
+    return tuple(found.values())
+
+
+def _public_name(item: str) -> PublicName:
+    text, _, rung = (part.strip().lower() for part in item.partition("="))
+    if not names.is_dns_subdomain(text.removeprefix("*.").removesuffix(".")):
+        raise NameRefused(f"{text!r} is no name; write name or name=region or name=zone.region")
+    return PublicName(names.parse(text), names.parse(rung))
 
 
 def to_cluster(resource: ClusterResource, reasons: list[str]) -> Cluster:

@@ -41,6 +41,7 @@ class Annotations(msgspec.Struct, frozen=True, gc=False):
     when_none_healthy: str | None = msgspec.field(
         default=None, name="federation.feddns.dev/when-none-healthy"
     )
+    names: str | None = msgspec.field(default=None, name="federation.feddns.dev/names")
     service_ingresses: str | None = msgspec.field(
         default=None, name="federation.kubernetes.io/service-ingresses"
     )

@@ -156,7 +156,7 @@ class ObjectTable:
                 self._replace(namespace, name, None, events)
         return events
 
-    def remember(self, raw: bytes, seen: str) -> None:
+    def remember(self, raw: bytes, seen: str) -> list[Changed]:
         """What the API answered to a write of ours; its event, when it comes, tells nothing new.
 
         `seen`: the version up to which the watch has told everything.  An answer that is not newer
@@ -165,9 +165,11 @@ class ObjectTable:
         try:
             found = _found(msgspec.Raw(raw))
         except (msgspec.DecodeError, UnicodeError):
-            return
+            return []
+        events: list[Changed] = []
         if _number(found.metadata.resource_version or "") > _number(seen):
-            self.put(found, [])
+            self.put(found, events)
+        return events
 
     # --- what is there ---------------------------------------------------------------------------
 

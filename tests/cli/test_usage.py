@@ -16,7 +16,7 @@ from tests.cli import SOURCES, run
 from tests.serving import EXAMPLES, ROOT, feddns
 
 COMMANDS = (
-    "playground", "serve", "apiserver", "ask", "why", "status", "settings", "check",
+    "playground", "serve", "apiserver", "ask", "why", "status", "zone", "settings", "check",
 )  # fmt: skip
 
 

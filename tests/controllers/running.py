@@ -40,11 +40,16 @@ T = TypeVar("T")
 _numbers = itertools.count(1)
 
 
-class Controllers:
-    """A `Runtime` in a thread of its own."""
+def _runtime(options: Options) -> Runtime:
+    return Runtime(options, runtime.reconcilers(options))
 
-    def __init__(self, options: Options) -> None:
+
+class Controllers:
+    """A `Runtime` in a thread of its own, as `make` makes it there."""
+
+    def __init__(self, options: Options, make: Callable[[Options], Runtime]) -> None:
         self.options = options
+        self._make = make
         self.runtime: Runtime
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
@@ -94,7 +99,7 @@ class Controllers:
 
     async def _main(self) -> None:
         try:
-            self.runtime = Runtime(self.options, runtime.reconcilers(self.options))
+            self.runtime = self._make(self.options)
             running = self.runtime.run(self._stopping)
             self._task = asyncio.get_running_loop().create_task(running)
         finally:
@@ -141,11 +146,13 @@ class Federation:
         finally:
             running.stop()
 
-    def start(self, name: str, **options: Any) -> Controllers:
+    def start(
+        self, name: str, make: Callable[[Options], Runtime] = _runtime, **options: Any
+    ) -> Controllers:
         import msgspec
 
         chosen = {"federation_kubeconfig": str(self.api.kubeconfig), "federation_name": name}
-        return Controllers(msgspec.structs.replace(QUICK, **(chosen | options))).start()
+        return Controllers(msgspec.structs.replace(QUICK, **(chosen | options)), make).start()
 
     # --- members ---------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from controllers import metrics, options
 from controllers.counts import Counts, Durations
-from controllers.metrics import Picture
+from controllers.metrics import Picture, ZonePicture
 
 PAGE = Path(__file__).parents[2] / "docs/controllers.md"
 
@@ -37,7 +37,12 @@ def test_the_table_of_metrics_is_what_is_served() -> None:
     counts.waited.add(99.0)
     objects = {"": {"services": 1}, "us": {"services": 1}}
     queues = {"us": {"waiting": 1, "delayed": 0, "working": 0}}
-    picture = Picture(counts, True, queues, {"us": True}, objects, {"us": 1}, 1)
+    calls = {"list": 1, "apply": 2, "changes": 3, "Throttled": 4}
+    zone = ZonePicture(
+        "example.com.", calls, 1, 2, 3, 4, ["Conflict"], 5.0, False,
+        Durations(), Durations(), Durations(),
+    )  # fmt: skip
+    picture = Picture(counts, True, queues, {"us": True}, objects, {"us": 1}, 1, zone)
 
     class Shown(Collector):
         def collect(self) -> list[metrics.Metric]:

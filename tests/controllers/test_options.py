@@ -47,6 +47,10 @@ def test_a_flag_wins_over_the_environment() -> None:
         ("metrics", "none", "metrics", None),
         ("zone-name", "Example.COM.", "zone_name", "example.com"),
         ("leader-elect", "false", "leader_elect", False),
+        ("dns-ttl", "5m", "dns_ttl", 300.0),
+        ("dns-resolvers", "192.0.2.1:53, [2001:db8::1]:53", "dns_resolvers",
+         ("192.0.2.1:53", "[2001:db8::1]:53")),
+        ("dns-check-servers", "none", "dns_check_servers", "none"),
     ],
 )  # fmt: skip
 def test_values(flag: str, text: str, field: str, value: object) -> None:
@@ -66,6 +70,10 @@ def test_values(flag: str, text: str, field: str, value: object) -> None:
         ("log-format", "xml", "none of text, json"),
         ("leader-elect-renew-deadline", "20s", "must be less than"),
         ("leader-elect-retry-period", "10s", "must be less than"),
+        ("dns-provider", "memory", "--zone-name must say which zone"),
+        ("dns-policy", "delete", "is none of sync, upsert-only, create-only"),
+        ("dns-removal-limit", "30%", "is no whole number from 0 to 100"),
+        ("dns-check-servers", "ns1.example.com", "is not ADDRESS:PORT"),
     ],
 )
 def test_what_cannot_be_used(flag: str, text: str, said: str) -> None:
@@ -73,6 +81,13 @@ def test_what_cannot_be_used(flag: str, text: str, said: str) -> None:
         options.load({flag: text}, {})
     assert str(refused.value).startswith(f"--{flag}")
     assert said in str(refused.value)
+
+
+def test_public_names_lie_in_the_zone() -> None:
+    flags = {"dns-provider": "memory", "zone-name": "example.com"}
+    assert options.load(flags | {"service-dns-suffix": "k8s.example.com"}, {}).dns_provider
+    with pytest.raises(SettingRefused, match=r"myexample\.com is not in the zone example\.com"):
+        options.load(flags | {"service-dns-suffix": "myexample.com"}, {})
 
 
 def ran(*arguments: str) -> subprocess.CompletedProcess[str]:

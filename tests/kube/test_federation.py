@@ -11,7 +11,7 @@ import pytest
 from feddns import names
 from feddns.kube import resources
 from feddns.kube.resources import Outcome, Role
-from feddns.services import FederatedService, Ingress, Port, Shard
+from feddns.services import FederatedService, Ingress, Port, PublicName, Shard
 from feddns.topology import Cluster
 
 KEY = "federation.kubernetes.io/service-ingresses"
@@ -24,6 +24,7 @@ def read(kind: str, version: str = "v1", /, **parts: Any) -> Outcome:
 
 def read_service(annotations: dict[str, str] | None = None, **parts: Any) -> Outcome:
     metadata = {"name": "nginx", "namespace": "default", "annotations": annotations}
+    parts.setdefault("spec", {"type": "LoadBalancer"})
     return read("Service", metadata=metadata, **parts)
 
 
@@ -135,6 +136,48 @@ def test_a_bad_annotation_leaves_the_servers_setting(key: str, value: str) -> No
 @pytest.mark.parametrize("status", [None, {}, {"loadBalancer": None}, {"loadBalancer": {}}])
 def test_a_service_without_load_balancer(status: Any) -> None:
     assert read_service(status=status).objects == (FederatedService(b"default", b"nginx"),)
+
+
+@pytest.mark.parametrize("spec", [None, {}, {"type": None}, {"type": "NodePort"}])
+def test_a_service_of_another_type_is_not_public(spec: Any) -> None:
+    (service,) = read_service(spec=spec).objects
+    assert service == FederatedService(b"default", b"nginx", is_public=False)
+
+
+def public(*pairs: tuple[str, str]) -> tuple[PublicName, ...]:
+    return tuple(PublicName(names.parse(name), names.parse(rung)) for name, rung in pairs)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "chosen", "reason"),
+    [
+        ("", (), ""),
+        (" , ", (), ""),
+        ("nginx.example.com", public(("nginx.example.com", "")), ""),
+        ("eu.nginx.example.com=europe-west1, Nginx.Example.COM.",
+         public(("eu.nginx.example.com", "europe-west1"), ("nginx.example.com", "")), ""),
+        ("n.example.com = us-central1-a.us-central1 ,",
+         public(("n.example.com", "us-central1-a.us-central1")), ""),
+        ("*.nginx.example.com=", public(("*.nginx.example.com", "")), ""),
+        ("n.example.com=r1,n.example.com=r1", public(("n.example.com", "r1")), ""),
+        ("n.example.com=r1,n.example.com=r2", public(("n.example.com", "r1")),
+         "n.example.com. is there twice; the first counts"),
+        ("a..b,n.example.com", public(("n.example.com", "")), "'a..b' is no name; write name or"),
+        ("=r1", (), "'' is no name"),
+        ("_x.example.com", (), "'_x.example.com' is no name"),
+        ("a.*.example.com", (), "'a.*.example.com' is no name"),
+        ("n.example.com=r..1", (), "'r..1' has an empty label; the item is left out"),
+        ("n\u00f6.example.com", (), "'n\u00f6.example.com' is no name"),
+    ],
+)  # fmt: skip
+def test_names_in_the_public_zone(
+    annotation: str, chosen: tuple[PublicName, ...], reason: str
+) -> None:
+    outcome = read_service({"federation.feddns.dev/names": annotation})
+    (service,) = outcome.objects
+    assert service == FederatedService(b"default", b"nginx", names=chosen)
+    assert len(outcome.reasons) == bool(reason)
+    assert reason in "".join(outcome.reasons)
 
 
 # --- Cluster -------------------------------------------------------------------------------------

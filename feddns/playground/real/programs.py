@@ -24,6 +24,7 @@ _FOLDERS = {
     "etcd": "etcd", "kwok": "kwok", STAGES: "kwok", "coredns": "coredns",
     "kube-apiserver": "kubernetes", "kube-controller-manager": "kubernetes",
     "kube-scheduler": "kubernetes", "kubectl": "kubectl", "helm": "helm",
+    "txt-registry": "externaldns",
 }  # fmt: skip
 
 
