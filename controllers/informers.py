@@ -6,7 +6,8 @@
 
 `heard(resource, events)` is told of every change, and with no events when a resource has been read
 whole: the first time, and after each `list_again`.  `remembered` is told what writes of ours have
-changed, which `heard` is not.  Trouble is a log line, once.  I/O.  Called by `members` and `runtime`.
+changed, which `heard` is not.  Trouble is a log line, once.  I/O.  Called by `members` and
+`runtime`.
 """
 
 from __future__ import annotations

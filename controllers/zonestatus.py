@@ -67,7 +67,7 @@ def with_condition(federated: Json, one: Said, now: float) -> list[Any] | None:
         return None if old is None else others
     new = {
         "type": PROPAGATED, "status": "True" if one.is_good else "False", "reason": one.reason,
-        "message": one.message[:_MOST], "lastTransitionTime": conditions.rfc3339(now),
+        "message": one.message[:_MOST], "lastTransitionTime": conditions.timestamp(now),
     }  # fmt: skip
     if old is not None and old.get("status") == new["status"]:
         new["lastTransitionTime"] = old.get("lastTransitionTime") or new["lastTransitionTime"]
