@@ -4,6 +4,7 @@
     127.<n>.0.1:6443           the API of cluster n; the federation's is 127.<base>.0.1
                                with real programs they are all on this address
     127.<n>.0.53               its DNS server, on port 53 where that is allowed, else 5353
+    127.<base>.0.53            a DNS server outside all clusters, which has the public zone
     127.<n>.1.<i>              its nodes
     127.<n>.2.0 … 127.255      its Pods; with real programs 10.<n>.0.0/16
     127.<n>.128.0/18           its Services' cluster addresses
@@ -90,6 +91,11 @@ class Layout(NamedTuple):
 
     api: str
     clusters: tuple[Cluster, ...]
+
+    @property
+    def outside(self) -> str:
+        """The DNS server of the public zone."""
+        return f"{self.api.rpartition('.0.')[0]}.0.53"
 
 
 def make(clusters: str, base: int) -> Layout:

@@ -53,6 +53,10 @@ And when that is gone, the nearest one elsewhere:
   {program} fail cluster {last}      # or: pod zone api data region federation
   {program} heal all
 
+Clients outside ask the public zone:
+
+  {outside} nginx.default.fellowship.svc.example.com
+
 ^C ends it.
 """
 
@@ -137,6 +141,6 @@ def _hints(stage: Stage) -> str:
         program=os.environ.get(PROGRAM, "feddns playground"), federation=layout.FEDERATION,
         members=", ".join(names), kubeconfig=stage.kubeconfig,
         context=layout.CONTEXT, manifest=stage.manifest, names=" ".join(names), first=names[0],
-        last=names[-1], dig=f"dig @{first.dns}{port}",
+        last=names[-1], dig=f"dig @{first.dns}{port}", outside=f"dig @{stage.layout.outside}{port}",
         curl_port=f":{80 + stage.web_offset}" if stage.web_offset else "",
     )  # fmt: skip

@@ -29,6 +29,7 @@ from feddns.playground.layout import Cluster, Layout
 from feddns.playground.member import Member
 from feddns.playground.mirror import Known
 from feddns.playground.objects import CLUSTERS, SERVICES, Json
+from feddns.playground.outside import Outside
 from feddns.playground.web import Web
 
 SYSTEM = "federation-system"
@@ -80,6 +81,8 @@ class Stage:
         self._webs: list[Web] = []
         self._dns: dict[str, Child] = {}
         self._controllers: Child | None = None
+        self._zone = folder / f"{layout.DOMAIN}.zone"
+        self._outside = Outside(layout.DOMAIN, self._zone)
         self._running: list[asyncio.Task[None]] = []
         self._breaking = asyncio.Lock()
         self._held = contextlib.ExitStack()
@@ -110,6 +113,7 @@ class Stage:
         self.manifest.write_text(_NGINX)
         await _all(map(self._start_member, self.layout.clusters))
         await self._register()
+        await self._outside.start(self.layout.outside, self.dns_port)
         self._children()
         for child in self._all_children():
             await child.start()
@@ -128,6 +132,7 @@ class Stage:
             task.cancel()
         for web in self._webs:
             web.close()
+        self._outside.close()
         await asyncio.gather(*(one.stop() for one in self._apis.values()))
         self._held.close()
 
@@ -198,7 +203,7 @@ class Stage:
                       "--federation-context", layout.CONTEXT]  # fmt: skip
         name = ["--federation-name", layout.FEDERATION]
         self._controllers = Child("controllers", module(
-            "controllers", *federation, *name, "--zone-name", layout.DOMAIN,
+            "controllers", *federation, *name, *self._public_zone(),
             "--leader-elect=false", "--cluster-monitor-period", _MONITOR,
             "--federation-system-namespace", SYSTEM,
         ), self._logs)  # fmt: skip
@@ -209,6 +214,16 @@ class Stage:
                 "--listen", f"{cluster.dns}:{self.dns_port}",
                 "--metrics", f"{cluster.dns}:{_METRICS}", "--processes", "0", "--lame-duck", "0",
             ), self._logs)  # fmt: skip
+
+    def _public_zone(self) -> list[str]:
+        """Flags.  A federation of one Service may lose all of its records without an operator."""
+        address = self.layout.outside
+        return [
+            "--zone-name", layout.DOMAIN, "--dns-provider", "zonefile",
+            "--dns-option", f"path={self._zone}",
+            "--dns-option", f"server=ns.{layout.DOMAIN}.", "--dns-option", f"address={address}",
+            "--dns-check-servers", f"{address}:{self.dns_port}", "--dns-removal-limit", "100",
+        ]  # fmt: skip
 
     def _all_children(self) -> list[Child]:
         return [*self._dns.values(), *([self._controllers] if self._controllers else [])]

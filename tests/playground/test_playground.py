@@ -15,6 +15,8 @@ import pytest
 from tests import programs
 from tests.playground.running import NETWORKS, OTHER, OWN, PATIENCE, Playground, balancers
 
+EU = "eu-a.eu.example.com."
+
 
 @pytest.fixture(scope="module")
 def _running(pytestconfig: pytest.Config) -> Iterator[Playground]:
@@ -116,6 +118,23 @@ def test_a_cluster_dies(playground: Playground) -> None:
     assert "! cluster eu" in playground.command("status").stdout
 
 
+def test_the_public_zone_follows(playground: Playground) -> None:
+    """A client outside asks its own DNS server, which has what the controllers wrote."""
+    name = "nginx.default.fellowship.svc.example.com."
+    playground.until(
+        lambda: set(playground.dig(0, name)) == balancers(playground, 1, 2, 3), "all are in it"
+    )
+    assert set(playground.dig(0, f"nginx.default.fellowship.svc.{EU}")) == balancers(playground, 2)
+    assert playground.command("fail", "cluster", "eu").returncode == 0
+    took = playground.until(
+        lambda: set(playground.dig(0, name)) == balancers(playground, 1, 3), "eu is out", within=15
+    )
+    print(f"a dead cluster's addresses were gone from the public zone after {took:.1f} s")
+    assert playground.dig(0, f"nginx.default.fellowship.svc.{EU}") == [
+        "nginx.default.fellowship.svc.eu.example.com.", name, *playground.dig(0, name),
+    ]  # fmt: skip
+
+
 def test_the_federation_s_api_is_away(playground: Playground) -> None:
     """Everybody goes on with what is known; the own shard is followed as ever."""
     assert playground.command("fail", "federation").returncode == 0
@@ -128,6 +147,11 @@ def test_a_service_is_deleted_and_comes_back(playground: Playground) -> None:
     playground.kubectl("federation-cluster", "delete", "-f", manifest)
     assert "nginx" not in playground.kubectl("eu", "get", "services")
     playground.until(lambda: playground.addresses(1) == set(), "the name is gone")
+    zone = playground.kubeconfig.with_name("example.com.zone")
+    playground.until(lambda: "nginx" not in zone.read_text(), "nothing is left in the public zone")
+    assert [line.split()[0] for line in zone.read_text().splitlines()] == [
+        "$ORIGIN", "example.com.", "example.com.", "ns.example.com.",
+    ]  # fmt: skip
     playground.kubectl("federation-cluster", "create", "-f", manifest)
     playground.until(lambda: len(playground.addresses(1)) == 1, "the name is back")
 
