@@ -91,7 +91,7 @@ def write(record: RecordSet) -> tuple[ResourceRecordSet, ...]:
 def _read(key: Key, group: Sequence[ResourceRecordSet]) -> Found:
     first = group[0]
     name, type = key
-    if len(group) > 1 or first.keys() - _PLAIN:
+    if len(group) > 1 or first.keys() != _PLAIN:
         is_routed = any(one.keys() & _ROUTED for one in group)
         words = tuple(sorted(map(_words, group)))
         return Found(RecordSet(name, type, first.get("TTL", 0), words), tuple(group), is_routed)
@@ -178,7 +178,7 @@ def _read_value(type: str, value: str) -> str:
 def _write_value(type: str, value: str) -> str:
     if type == CNAME:
         return write_name(value)
-    if type == TXT and ("\\" in value or not value.isascii()):
+    if type == TXT and value.startswith('"') and ("\\" in value or not value.isascii()):
         return _OUT_TEXT.sub(_write_escape, value)
     return value
 
