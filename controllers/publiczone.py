@@ -56,6 +56,8 @@ RECORD_CONFLICT, RECORD_REJECTED = "RecordConflict", "RecordRejected"
 RECORD_HELD, WAITS_FOR_APPROVAL = "RecordHeld", "WaitsForApproval"
 _AT_ONCE = 200
 """Services that are thought about between two looks at what else there is."""
+_BREATH = 0.001
+"""Seconds between them."""
 _REST = 1.0
 """A zone with nothing to do for so many seconds is at rest."""
 
@@ -188,7 +190,7 @@ class PublicZone:
         if self.is_whole:
             self._think(now)
             if self._touched:
-                return Wait(now)
+                return Wait(now + _BREATH)
             self._keeper.prove(self._proof(), now)
         order = self._keeper.next(now)
         if isinstance(order, Send):

@@ -391,6 +391,32 @@ def _owned(zoned: Zoned, name: str) -> list[Change]:
     return [Change(name, additions=(record, claim))]
 
 
+def test_who_leads_no_more_begins_nothing_and_goes_on_when_it_leads_again(zoned: Zoned) -> None:
+    with zoned.running() as one:
+        zoned.members()
+        zoned.service(**SHARDS)
+        zoned.until("", BOTH)
+        zoned.provider.gate.clear()
+        zoned.ready("eu", False)
+        zoned.real.until(lambda: zoned.provider.waits, "a call is under way")
+        zone = one.runtime.zone
+        one.ask(zone.follow)
+        one.ask(zone.lead)
+        reads = zoned.provider.reads
+        time.sleep(0.3)
+        assert zoned.provider.reads == reads, "not before the other has ended"
+        zoned.provider.gate.set()
+        zoned.real.until(lambda: zoned.provider.reads > reads, "it is read anew")
+        zoned.until("", "A 192.0.2.1")
+        one.ask(zone.follow)
+        applied = len(zoned.provider.applied)
+        zoned.ready("eu", True)
+        time.sleep(1.0)
+        assert len(zoned.provider.applied) == applied
+        one.ask(zone.lead)
+        zoned.until("", BOTH)
+
+
 def test_who_stands_by_asks_nothing_and_goes_on_after_a_crash(zoned: Zoned) -> None:
     first = zoned.start(identity="first", leader_elect=True)
     zoned.members()
