@@ -52,7 +52,8 @@ def rows(page: Path, heading: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("page", PAGES, ids=names)
 def test_every_flag_that_is_mentioned_exists(page: Path) -> None:
-    text = re.sub(r"\bkubectl [^;|`\n]*|^tools/.*$", "", page.read_text(), flags=re.MULTILINE)
+    others = r"\b(?:kubectl|gcloud|aws) [^;|`\n]*|^tools/.*$"
+    text = re.sub(others, "", page.read_text(), flags=re.MULTILINE)
     known = {f"--{row.key}" for row in config.schema()} | {"--config"}
     for row in options.ROWS:
         known.update(f"--{flag}" for flag in (row.flag, *row.aliases))
