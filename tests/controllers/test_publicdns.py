@@ -281,10 +281,14 @@ class Served(Nameserver):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._transport.close)
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
+
+    async def _close(self) -> None:
+        self._transport.close()
+        await asyncio.sleep(0.01)
 
 
 LB = "192.0.2.77"
