@@ -16,7 +16,7 @@ import yaml
 from controllers import options as controllers_options
 from feddns.cli import zoneoptions
 from feddns.errors import OperatorNeeded
-from feddns.providers import history, memory, plan, zonetext
+from feddns.providers import catalogue, history, memory, plan, zonetext
 from feddns.providers.memory import Memory
 from feddns.providers.recordsets import RecordSet, record_set
 from tests.app.upstream import Upstream, reply
@@ -577,3 +577,48 @@ def test_what_open_raises_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "open", refuse)
     ended = run("zone", "show", "--zone-name", "example.com", "--dns-provider", "memory")
     assert (ended.status, ended.err) == (1, "feddns: no zone example.com. here; make it\n")
+
+
+# --- secrets -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "command", ["plan", "apply", "show", "diff", "export", "import", "approve", "rollback"]
+)
+def test_help_shows_no_variable(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for row in catalogue.ROWS:
+        for key in row.keys:
+            monkeypatch.setenv(row.variable(key.name), "hunter2")
+            monkeypatch.setenv(key.vendor or "FEDDNS_NOTHING", "hunter2")
+    for flag in (*zoneoptions.FEDERATION, *zoneoptions.ZONE, *zoneoptions.WISHES):
+        monkeypatch.setenv(f"FEDDNS_{flag.name.upper().replace('-', '_')}", "hunter2")
+    ended = run("zone", command, "--help")
+    assert (ended.status, ended.err) == (0, "")
+    assert "hunter2" not in ended.out
+
+
+@pytest.mark.parametrize(
+    ("provider", "secret", "others"),
+    [
+        ("rfc2136", "FEDDNS_RFC2136_KEY_SECRET",
+         {"FEDDNS_RFC2136_SERVERS": "127.0.0.1:1", "FEDDNS_RFC2136_KEY_NAME": "feddns"}),
+        ("coredns", "FEDDNS_COREDNS_ETCD_PASSWORD",
+         {"FEDDNS_COREDNS_ETCD_ENDPOINTS": "http://127.0.0.1:1", "FEDDNS_COREDNS_ETCD_USER": "me"}),
+        ("aws-route53", "AWS_SECRET_ACCESS_KEY",
+         {"FEDDNS_ROUTE53_ENDPOINT": "http://127.0.0.1:1", "AWS_ACCESS_KEY_ID": "AKIA"}),
+    ],
+)  # fmt: skip
+def test_no_command_says_a_secret(
+    provider: str, secret: str, others: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(secret, "aHVudGVyMg==")
+    for name, value in others.items():
+        monkeypatch.setenv(name, value)
+    federation = ["--federation-manifests", str(EXAMPLES / "federation")]
+    for command, *more in (("plan", *federation), ("apply", *federation), ("show",), ("export",)):
+        ended = run(
+            "zone", command, "--zone-name", "example.com", "--dns-provider", provider, *more
+        )
+        assert (ended.status, ended.out, ended.err.count("\n")) == (1, "", 1), ended
+        assert "aHVudGVyMg" not in ended.err
+        assert "hunter2" not in ended.err
