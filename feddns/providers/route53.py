@@ -31,7 +31,7 @@ from feddns.providers import awsbalancers, awscalls, awsrecords
 from feddns.providers.awscalls import Calls, Exists, Missing
 from feddns.providers.awsrecords import Found, ResourceRecordSet
 from feddns.providers.base import Limits
-from feddns.providers.recordsets import Change, Key, RecordSet, canonical
+from feddns.providers.recordsets import Change, Key, RecordSet, canonical, contradiction
 
 RATE = 5.0
 """Calls a second that an account may make."""
@@ -121,6 +121,8 @@ class Route53:
     def apply(self, changes: Sequence[Change]) -> None:
         removals = [one for change in changes for one in change.removals]
         additions = [one for change in changes for one in change.additions]
+        if name := contradiction(additions):
+            raise _rejected(f"{name} cannot have a CNAME and something else")
         touched = {one.key for one in (*removals, *additions)}
         kept = {one.key: one for change in changes for one in change.keeps}
         kept_still = [one for key, one in kept.items() if key not in touched]
