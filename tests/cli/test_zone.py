@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,10 @@ import pytest
 import yaml
 
 from controllers import options as controllers_options
-from feddns.cli import zoneoptions
-from feddns.errors import OperatorNeeded
+from feddns.cli import zoneoptions, zonework
+from feddns.errors import OperatorNeeded, Throttled
 from feddns.providers import catalogue, history, memory, plan, zonetext
+from feddns.providers.base import Limits
 from feddns.providers.memory import Memory
 from feddns.providers.recordsets import RecordSet, record_set
 from tests.app.upstream import Upstream, reply
@@ -622,3 +625,67 @@ def test_no_command_says_a_secret(
         assert (ended.status, ended.out, ended.err.count("\n")) == (1, "", 1), ended
         assert "aHVudGVyMg" not in ended.err
         assert "hunter2" not in ended.err
+
+
+# --- what is asked, and kept ---------------------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    """Somebody who types this."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("typed", "status"), [("y\n", 0), ("n\n", 1), ("\n", 1)])
+def test_on_a_terminal_the_operator_is_asked(
+    kept: World, typed: str, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = kept.content()
+    kept.without_services("nginx", "api", "reports", "billing", "cart")
+    monkeypatch.setattr(sys, "stdin", Terminal(typed))
+    ended = kept.run("apply")
+    assert ended.status == status, ended
+    assert "Remove them? [y/N]: " in ended.err
+    assert (kept.content() == before) == bool(status)
+
+
+def test_what_is_kept_in_no_history_is_said(world: World) -> None:
+    ended = world.run("apply", "--history", "")
+    assert ended.status == 0
+    assert "this is kept in no history; --history FILE would" in ended.out.splitlines()
+    assert not world.history.exists()
+
+
+def test_a_history_that_cannot_be_kept_is_said(world: World) -> None:
+    words = world.run("apply", "--history", "/nowhere/history").err
+    assert words == (
+        "feddns: the zone was changed, but the history is not kept: "
+        "--history /nowhere/history: No such file or directory\n"
+    )
+    assert (EUROPE, "A") in world.content()
+
+
+class Busy(Memory):
+    """Answers the third time; then no faster than it may."""
+
+    refusals = 2
+
+    def list(self) -> Iterator[Sequence[RecordSet]]:
+        if self.refusals:
+            self.refusals -= 1
+            raise Throttled("slowly", 3.0)
+        yield from super().list()
+
+
+def test_a_provider_that_is_asked_too_much_is_asked_again() -> None:
+    records = tuple(record_set(f"n{number}.{ZONE}", "A", 60, ["192.0.2.1"]) for number in range(5))
+    provider = Busy(memory.Settings(zone=ZONE, records=records, page=2))
+    provider.limits = Limits(rate=4.0, burst=1)
+    slept: list[float] = []
+    assert zonework.records(provider, slept.append) == list(records)
+    assert slept[:2] == [3.0, 3.0]
+    assert slept[2:] == [0.25] * 3
+    provider.refusals = 99
+    with pytest.raises(Throttled):
+        zonework.records(provider, slept.append)
