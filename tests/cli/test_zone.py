@@ -689,3 +689,20 @@ def test_a_provider_that_is_asked_too_much_is_asked_again() -> None:
     provider.refusals = 99
     with pytest.raises(Throttled):
         zonework.records(provider, slept.append)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("approve", "0123456789ab"), "feddns: nothing says where the federation is: "
+                                      "--federation-kubeconfig FILE\n"),
+        (("rollback", "--to", "1h"), "feddns: nothing says where the history is: "
+                                     "--federation-kubeconfig FILE, or --history FILE\n"),
+    ],
+)  # fmt: skip
+def test_what_needs_an_api_says_so(
+    arguments: tuple[str, ...], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    ended = run("zone", *arguments)
+    assert (ended.status, ended.out, ended.err) == (2, "", words)
