@@ -178,8 +178,7 @@ class Gateway:
             reply = connection.getresponse()
             text = reply.read()
         except (OSError, http.client.HTTPException) as error:
-            self.close()
-            raise self._lost(error) from error
+            raise self._lost(error, connection) from error
         self._used = time.monotonic()
         if reply.will_close:
             self.close()
@@ -239,9 +238,10 @@ class Gateway:
 
     # --- why not --------------------------------------------------------------------------------
 
-    def _lost(self, error: Exception) -> FeddnsError:
-        words = f"etcd {self.where}: {_words(error)}"
-        if isinstance(error, ssl.SSLError) and any(part in words.lower() for part in _CERTIFICATE):
+    def _lost(self, error: Exception, connection: http.client.HTTPConnection) -> FeddnsError:
+        words = f"etcd {self.where}: {_words(_alert(error, connection))}"
+        self.close()
+        if any(part in words.lower() for part in _CERTIFICATE):
             return OperatorNeeded(f"{words}: it does not take our certificate")
         return ProviderAway(words)
 
@@ -262,6 +262,17 @@ class Gateway:
         if code in (_INVALID, _DENIED, _EXHAUSTED, _UNAUTHENTICATED) or status in (401, 403):
             return OperatorNeeded(words)
         return ProviderAway(words)
+
+
+def _alert(error: Exception, connection: http.client.HTTPConnection) -> Exception:
+    """Why a server broke a TLS connection: it says so behind the handshake, where one that sends
+    finds it closed only."""
+    if isinstance(connection.sock, ssl.SSLSocket) and not isinstance(error, TimeoutError):
+        try:
+            connection.sock.recv(1)
+        except (OSError, ValueError) as alert:
+            return alert if isinstance(alert, ssl.SSLError) else error
+    return error
 
 
 def _is_old(answer: Mapping[str, Any]) -> bool:
