@@ -28,7 +28,7 @@ Pure: `now` is a clock that only goes forward.  `zonethread` ◇ runs it, and do
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -326,8 +326,12 @@ class PublicZone:
         held: dict[str, list[Held]] = {}
         for one in self._keeper.held:
             held.setdefault(one.service, []).append(one)
+        quarantine, waiting = self._keeper.quarantine, self._waiting()
         for name in opened:
-            self._stand(name, self._standing(name, held.get(name, ())))
+            wrong = _of_held(held.get(name, ())) or waiting.get(name)
+            if words := quarantine.get(name):
+                wrong = Standing(RECORD_REJECTED, words)
+            self._stand(name, wrong or self._standing(name))
 
     def _stand(self, name: str, standing: Standing) -> None:
         if standing.reason == PENDING:
@@ -341,17 +345,15 @@ class PublicZone:
         if is_gone and standing.reason == NOT_PUBLIC:
             del self._standings[name]
 
-    def _standing(self, name: str, held: Iterable[Held]) -> Standing:
-        if words := self._keeper.quarantine.get(name):
-            return Standing(RECORD_REJECTED, words)
-        found = {reason: list(_words(held, reason)) for reason in Reason}
-        for reason, said in _SAID.items():
-            if found[reason]:
-                return Standing(said, "; ".join(found[reason]))
-        if (pending := self._keeper.pending) is not None and any(
-            change.service == name for change in pending.changes
-        ):
-            return Standing(WAITS_FOR_APPROVAL, f"plan {pending.id} waits for an operator")
+    def _waiting(self) -> dict[str, Standing]:
+        """Services of which something would go, when an operator says so."""
+        if (pending := self._keeper.pending) is None:
+            return {}
+        standing = Standing(WAITS_FOR_APPROVAL, f"plan {pending.id} waits for an operator")
+        return dict.fromkeys((change.service for change in pending.changes), standing)
+
+    def _standing(self, name: str) -> Standing:
+        """Of one of which nothing is held."""
         if not self._keeper.settled(name):
             return Standing(PENDING)
         service, reasons = self._seen.service(name), list(self._seen.reasons.get(name, ()))
@@ -369,6 +371,13 @@ _SAID = {
     Reason.POLICY: RECORD_HELD,
     Reason.INCOMPLETE: RECORD_HELD,
 }
+
+
+def _of_held(held: Sequence[Held]) -> Standing | None:
+    for reason, said in _SAID.items():
+        if words := list(_words(held, reason)):
+            return Standing(said, "; ".join(words))
+    return None
 
 
 def _words(held: Iterable[Held], reason: Reason) -> Iterator[str]:
