@@ -76,11 +76,10 @@ def test_a_user_of_the_zone_alone(zone: Zone) -> None:
     """With rights for the keys below the zone; a token that is not good any more is asked anew."""
     provider = opened(zone, user="feddns", password=PASSWORD)
     add(provider, a(f"open.{ZONE}"))  # etcd asks nobody yet
-    provider.close()
-    provider = opened(zone, user="feddns", password=PASSWORD)
     with guarded(zone, may=True):
         add(provider, a(GLOBAL))
         assert listed(provider) == {a(GLOBAL), a(f"open.{ZONE}")}
+    assert listed(provider) == {a(GLOBAL), a(f"open.{ZONE}")}
     with guarded(zone, may=True):
         provider.apply([Change(GLOBAL, (a(GLOBAL),))])
         assert listed(provider) == {a(f"open.{ZONE}")}
