@@ -47,7 +47,7 @@ from feddns.providers.keeper import Keeper, News, Read, Send, Wait
 from feddns.providers.ownership import Registry
 from feddns.providers.plan import Held, Plan, Reason, Source
 from feddns.providers.recordsets import RecordSet
-from feddns.services import Shard
+from feddns.services import FederatedService, Shard
 
 SERVICES, CLUSTERS = "services", "clusters"
 SETTLED, PENDING, NOT_PUBLIC = "Settled", "Pending", "NotPublic"
@@ -231,7 +231,10 @@ class PublicZone:
                 self._keeper.forget(name, now)
             return
         view = self._seen.view
-        needed = self._needed[name] = desired.host_names(view, service, self._naming)
+        needed: frozenset[Name] = frozenset()
+        if _has_host_names(service):
+            needed = desired.host_names(view, service, self._naming)
+        self._needed[name] = needed
         if not needed <= self._hosts.keys() and self._may_keep(name, service.shards):
             self._keep(name, service.shards)
             return
@@ -360,8 +363,15 @@ class PublicZone:
         if service is None or not service.is_public:
             is_unreadable = name in self._seen.unreadable
             return Standing(NAME_LEFT_OUT, "; ".join(reasons)) if is_unreadable else _NOT_PUBLIC
-        reasons += desired.refusals(self._seen.view, service, self._naming)
+        if self._may_refuse(service):
+            reasons += desired.refusals(self._seen.view, service, self._naming)
         return Standing(NAME_LEFT_OUT, "; ".join(reasons)) if reasons else _SETTLED
+
+    def _may_refuse(self, service: FederatedService) -> bool:
+        """Some of what it asks for may be left out; of most Services nothing can."""
+        naming, longest = self._naming, max(map(len, self._seen.view.scopes))
+        parts = service.name, service.namespace, naming.federation, b"svc", naming.suffix
+        return bool(service.names) or sum(len(part) + 1 for part in parts) + longest > 255
 
 
 _SETTLED, _NOT_PUBLIC = Standing(SETTLED), Standing(NOT_PUBLIC)
@@ -371,6 +381,11 @@ _SAID = {
     Reason.POLICY: RECORD_HELD,
     Reason.INCOMPLETE: RECORD_HELD,
 }
+
+
+def _has_host_names(service: FederatedService) -> bool:
+    ingresses = [one for shard in service.shards for one in shard.ingresses]
+    return any(one.hostname for one in (*ingresses, *service.known))
 
 
 def _of_held(held: Sequence[Held]) -> Standing | None:

@@ -370,3 +370,15 @@ def test_how_long_it_took_is_measured() -> None:
     zone.run(1.0)
     assert zone.zone.told.count == before + 1
     assert zone.zone.told.sum < 1.0
+
+
+def test_a_name_that_is_too_long_for_dns_is_said() -> None:
+    zone = Zone()
+    long = "a" * 63
+    zone.cluster("us", f"{long}.{long}", region=long)
+    zone.service(f"{long}/{long}", us=US)
+    zone.start()
+    assert zone.at("", f"{long}.{long}.f.svc") == "A 192.0.2.1"
+    standing = zone.standings[f"{long}/{long}"]
+    assert standing.reason == "NameLeftOut"
+    assert "no name for zone" in standing.words
