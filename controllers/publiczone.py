@@ -36,7 +36,7 @@ import msgspec
 from controllers.counts import Durations
 from controllers.publicview import PublicView
 from feddns import names
-from feddns.errors import FeddnsError
+from feddns.errors import FeddnsError, Rejected
 from feddns.kube.objects import Changed
 from feddns.names import Name
 from feddns.providers import desired, keeper
@@ -59,7 +59,7 @@ _AT_ONCE = 200
 _BREATH = 0.001
 """Seconds between them."""
 _REST = 1.0
-"""A zone with nothing to do for so many seconds is at rest."""
+"""A zone with nothing to do for so many seconds is at rest, unless it waits after a failure."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,7 +141,7 @@ class PublicZone:
         self._pending: set[str] = set()
         self._standings: dict[str, Standing] = {}
         self._fresh: dict[str, Standing] = {}
-        self._is_at_rest = False
+        self._is_at_rest = self._is_failing = False
         self._state = State()
 
     # --- what is heard ---------------------------------------------------------------------------
@@ -196,7 +196,7 @@ class PublicZone:
         if isinstance(order, Send):
             self._flight = frozenset(change.service for change in order.changes)
         self._is_at_rest = isinstance(order, Wait) and (
-            order.until is not None and order.until > now + _REST
+            order.until is not None and order.until > now + _REST and not self._is_failing
         )
         if isinstance(order, Wait):
             self._look()
@@ -281,17 +281,20 @@ class PublicZone:
         self._keeper.page(records, now)
 
     def read(self, now: float) -> None:
+        self._is_failing = False
         self._keeper.read(now)
         self._want_what_is_there(now)
         self._open.update(dict.fromkeys(self._standings))
 
     def sent(self, now: float) -> None:
+        self._is_failing = False
         self._keeper.sent(now)
         for service in self._flight & self._heard.keys():
             self.told.add(now - self._heard.pop(service))
         self._land()
 
     def failed(self, error: FeddnsError, now: float, jitter: float = 0.0) -> None:
+        self._is_failing = not isinstance(error, Rejected)
         self._keeper.failed(error, now, jitter)
         self._land()
 

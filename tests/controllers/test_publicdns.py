@@ -399,19 +399,22 @@ def test_a_provider_that_cannot_be_opened_is_said_and_tried_again(
     zoned: Zoned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("controllers.zonethread._FIRST", 0.1)
-    tries = itertools.count()
+    tries, may_open = itertools.count(), threading.Event()
 
     def opens() -> Provider:
-        if next(tries) < 4:
+        if next(tries) < 4 or not may_open.is_set():
             raise OperatorNeeded("there is no such zone")
         return zoned.provider
 
     with zoned.running(opens):
+        zoned.real.until(lambda: "trouble" in zoned.config_map().get("data", {}), "it is said")
+        may_open.set()
         zoned.members()
         zoned.service(**SHARDS)
         zoned.until("", BOTH)
         events = zoned.real.events("public-zone", SYSTEM)
         assert any("there is no such zone" in words for _, words in events)
+        zoned.real.until(lambda: "trouble" not in zoned.config_map()["data"], "it is over")
 
 
 def test_what_waits_is_written_down_and_approved(zoned: Zoned) -> None:

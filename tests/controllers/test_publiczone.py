@@ -279,7 +279,9 @@ def test_what_could_not_be_told_is_told_later(error: Exception) -> None:
     zone.run(0.5)
     assert zone.standings["shop/web"].reason == "Pending"
     assert zone.at("eu") == "A 192.0.2.2"
+    assert not zone.state.is_at_rest
     zone.run(130.0)
+    assert zone.state.is_at_rest
     assert zone.standings["shop/web"].reason == "Settled"
     assert zone.at("eu") == "CNAME web.shop.f.svc"
     assert type(error).__name__ in [one.reason for one in zone.news]
