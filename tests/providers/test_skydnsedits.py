@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
-from feddns.errors import Outdated, Rejected
+from feddns.errors import Outdated, ProviderAway, Rejected, Throttled
 from feddns.providers.coredns import CoreDns
 from feddns.providers.recordsets import Change, RecordSet, record_set
 from tests.providers.backends import ZONE
@@ -315,3 +315,72 @@ def test_changes_of_one_call_that_nest(zone: Zone, provider: CoreDns) -> None:
         Change(above.name, (above,), (moved,)),
     ])  # fmt: skip
     assert listed(provider) == {moved, below}
+
+
+@pytest.mark.parametrize("page", [1, 2, 7])
+def test_a_name_with_more_keys_than_a_page(zone: Zone, page: int) -> None:
+    """All that is at a name is looked at, however many pages that takes."""
+    addresses = [f"198.51.100.{number}" for number in range(1, 20)]
+    one, two = a(GLOBAL, *addresses), a(GLOBAL, *addresses[1:], "192.0.2.1")
+    with contextlib.closing(opened(zone, page=page)) as provider:
+        add(provider, one, claim(one))
+        provider.apply([Change(GLOBAL, (one,), (two,), keeps=(claim(one),))])
+        assert zone.hands.content() == {two, claim(one)}
+        with pytest.raises(Outdated):
+            provider.apply([Change(GLOBAL, (one,), keeps=(claim(one),))])
+        provider.apply([Change(GLOBAL, (two, claim(one)))])
+    assert zone.hands.keys() == {}
+
+
+def test_a_transaction_that_is_refused_is_sent_one_by_one(zone: Zone, provider: CoreDns) -> None:
+    """Together they are too large for etcd, and one of them is for itself."""
+    records = [a(f"w{number}.{ZONE}") for number in range(5)]
+    change = provider._gateway.change
+
+    def small(transaction: Mapping[str, list]) -> bool:
+        puts = transaction["success"]
+        if len(puts) > 1 or "w3" in base64.b64decode(puts[0]["request_put"]["key"]).decode():
+            raise Rejected("etcdserver: request is too large")
+        return change(transaction)
+
+    provider._gateway.change = small  # type: ignore[method-assign, assignment]
+    with pytest.raises(Rejected, match="too large") as caught:
+        provider.apply([Change(one.name, (), (one,)) for one in records])
+    assert caught.value.done == 3
+    assert listed(provider) == {*records[:3]}
+
+
+def test_nobody_knows_what_was_done_of_a_change_without_an_answer(
+    zone: Zone, provider: CoreDns
+) -> None:
+    one = a(GLOBAL)
+    change = provider._gateway.change
+
+    def lost(transaction: Mapping[str, object]) -> bool:
+        change(transaction)
+        raise ProviderAway("no answer in time")
+
+    provider._gateway.change = lost  # type: ignore[method-assign]
+    with pytest.raises(ProviderAway) as caught:
+        add(provider, one)
+    assert caught.value.done is None
+    assert listed(provider) == {one}
+
+
+def test_what_was_done_before_it_is_too_much(zone: Zone, provider: CoreDns) -> None:
+    """Transactions of one call: those before the one that was not taken are done."""
+    records = [a(f"w{number}.{ZONE}", *(f"192.0.2.{n}" for n in range(50))) for number in range(5)]
+    change, calls = provider._gateway.change, iter(range(9))
+
+    def busy(transaction: Mapping[str, object]) -> bool:
+        if next(calls) == 1:
+            error = Throttled("etcdserver: too many requests")
+            error.done = 0
+            raise error
+        return change(transaction)
+
+    provider._gateway.change = busy  # type: ignore[method-assign]
+    with pytest.raises(Throttled) as caught:
+        provider.apply([Change(one.name, (), (one,)) for one in records])
+    assert caught.value.done == 2
+    assert listed(provider) == {*records[:2]}
