@@ -18,15 +18,8 @@ from tests import peers, programs
 from tests.providers import corednszone
 from tests.providers.backend_coredns import PASSWORD, guarded, scripted
 from tests.providers.backends import ZONE
-from tests.providers.corednszone import (
-    GLOBAL,
-    REGION,
-    Zone,
-    a,
-    add,
-    listed,
-    opened,
-)
+from tests.providers.corednszone import GLOBAL, REGION, Zone, a, add, claim, listed, opened
+from tests.tcpproxy import Proxy
 
 
 @pytest.fixture
@@ -70,6 +63,51 @@ def test_a_connection_that_was_closed(zone: Zone, provider: CoreDns) -> None:
     provider._gateway._connection = None
     add(provider, a(REGION))
     assert listed(provider) == {a(GLOBAL), a(REGION)}
+
+
+@pytest.fixture
+def proxy(zone: Zone) -> Iterator[Proxy]:
+    made = Proxy((zone.address, zone.etcd_port))
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("after", [0, 1, 100, 300, 600, 5_000])
+def test_a_connection_that_breaks(zone: Zone, proxy: Proxy, after: int) -> None:
+    """Wherever it does: the change is whole, or not there, and the next call makes a new one."""
+    provider = opened(zone, endpoints=(f"http://{zone.address}:{proxy.port}",))
+    one, two = a(GLOBAL), a(GLOBAL, "192.0.2.2", "192.0.2.3")
+    add(provider, one, claim(one))
+    proxy.cut_after(after)
+    with contextlib.suppress(ProviderAway):
+        provider.apply([Change(GLOBAL, (one,), (two,), keeps=(claim(one),))])
+        assert listed(provider) == {two, claim(one)}
+    assert zone.hands.content() in ({one, claim(one)}, {two, claim(one)})
+    proxy.cut()
+    for _ in range(3):
+        with contextlib.suppress(ProviderAway):
+            listed(provider)
+    assert listed(provider) == zone.hands.content()
+    provider.close()
+
+
+def test_an_etcd_that_says_nothing_for_a_while(zone: Zone, proxy: Proxy) -> None:
+    endpoint = f"http://{zone.address}:{proxy.port}"
+    provider = opened(zone, endpoints=(endpoint,), timeout=0.2)
+    assert listed(provider) == set()
+    proxy.stall()
+    with pytest.raises(ProviderAway, match="no answer in time"):
+        listed(provider)
+    with pytest.raises(ProviderAway, match="no answer in time"):
+        add(provider, a(GLOBAL))
+    proxy.resume()
+    add(provider, a(REGION))
+    provider.close()
+    provider = opened(zone, endpoints=(endpoint, zone.endpoint), timeout=0.2)
+    proxy.stall()
+    assert a(REGION) in listed(provider), "the next endpoint is asked"
+    proxy.resume()
+    provider.close()
 
 
 def test_a_user_of_the_zone_alone(zone: Zone) -> None:
