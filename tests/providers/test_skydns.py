@@ -71,6 +71,7 @@ KEYS = [
     ("/web", '{"host":"192.0.2.1","ttl":1,"feddns/ttl":0}', ["web.example.com. 0 A 192.0.2.1"]),
     ("/web", '{"host":"192.0.2.1","ttl":4294967295}',
      ["web.example.com. 4294967295 A 192.0.2.1"]),
+    ("/web", '{"Host":"192.0.2.1","TTL":60,"text":null}', ["web.example.com. 60 A 192.0.2.1"]),
     # what CoreDNS cannot read, or is never asked for
     ("/web", '{"host":"192.0.2.1","ttl":4294967296}', []),
     ("/web", '{"host":"192.0.2.1","ttl":"60"}', []),
@@ -206,4 +207,6 @@ def test_what_stays_of_a_key() -> None:
     left = skydns.without(found, "TXT")
     assert left is not None
     assert json.loads(left) == {"host": "192.0.2.1", "owner": "them", "port": 80, "ttl": 60}
+    left = skydns.without(entry(f"{ROOT}/web", '{"Host":"192.0.2.1","Text":"x"}'), "A")
+    assert left == b'{"Text":"x"}'
     assert skydns.without(entry(f"{ROOT}/web", '{"host":"192.0.2.1"}'), "A") is None
