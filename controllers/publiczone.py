@@ -19,7 +19,7 @@ either; the plan carries the proof.  A restart changes nothing that is as it sho
     RecordConflict              what is not ours is in the way                  in part missing
     RecordRejected              the provider does not take it: its words        in part missing
     WaitsForApproval            a plan waits for an operator                    too many
-    RecordHeld                  the policy, or a source not read                not as wanted
+    RecordHeld                  the policy leaves it so                         not as wanted
     NameLeftOut                 a name that it asks for cannot be               right otherwise
     NotPublic                   it is of another type, and all is gone          none
 
@@ -382,8 +382,8 @@ _SAID = {
     Reason.CONFLICT: RECORD_CONFLICT,
     Reason.REJECTED: RECORD_REJECTED,
     Reason.POLICY: RECORD_HELD,
-    Reason.INCOMPLETE: RECORD_HELD,
 }
+"""What waits for its sources to be read is on its way."""
 
 
 def _has_host_names(service: FederatedService) -> bool:

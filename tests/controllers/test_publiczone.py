@@ -139,6 +139,19 @@ def test_a_restart_reads_the_zone_and_changes_nothing() -> None:
     assert zone.standings["shop/web"].reason == "Settled"
 
 
+def test_a_zone_that_is_read_before_its_sources_says_nothing_wrong() -> None:
+    before = two()
+    zone = before.again()
+    zone.run(10.0)
+    assert zone.state.audited is not None
+    zone.zone.read_whole("services", "7", zone.driver.now)
+    zone.zone.read_whole("clusters", "8", zone.driver.now)
+    zone.zone.next(zone.driver.now)
+    zone.settle()
+    assert set(zone.said) <= {"Pending", "Settled"}
+    assert zone.standings["shop/web"].reason == "Settled"
+
+
 def test_what_went_while_nobody_looked_goes_at_the_start() -> None:
     before = two()
     before.service("shop/api", us=US)
