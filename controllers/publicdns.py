@@ -201,6 +201,7 @@ class PublicDns:
         self.status.clear()
         self._state, self._trouble = State(), ""
         self._wrong.clear()
+        self.hosts.follow(())
 
     async def _keep(self) -> None:
         while True:

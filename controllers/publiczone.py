@@ -19,7 +19,7 @@ either; the plan carries the proof.  A restart changes nothing that is as it sho
     RecordConflict              what is not ours is in the way                  in part missing
     RecordRejected              the provider does not take it: its words        in part missing
     WaitsForApproval            a plan waits for an operator                    too many
-    RecordHeld                  the policy, or a source not read                not as wanted
+    RecordHeld                  the policy leaves it so                         not as wanted
     NameLeftOut                 a name that it asks for cannot be               right otherwise
     NotPublic                   it is of another type, and all is gone          none
 
@@ -28,7 +28,7 @@ Pure: `now` is a clock that only goes forward.  `zonethread` ◇ runs it, and do
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -36,7 +36,7 @@ import msgspec
 from controllers.counts import Durations
 from controllers.publicview import PublicView
 from feddns import names
-from feddns.errors import FeddnsError
+from feddns.errors import FeddnsError, Rejected
 from feddns.kube.objects import Changed
 from feddns.names import Name
 from feddns.providers import desired, keeper
@@ -47,7 +47,7 @@ from feddns.providers.keeper import Keeper, News, Read, Send, Wait
 from feddns.providers.ownership import Registry
 from feddns.providers.plan import Held, Plan, Reason, Source
 from feddns.providers.recordsets import RecordSet
-from feddns.services import Shard
+from feddns.services import FederatedService, Shard
 
 SERVICES, CLUSTERS = "services", "clusters"
 SETTLED, PENDING, NOT_PUBLIC = "Settled", "Pending", "NotPublic"
@@ -56,8 +56,10 @@ RECORD_CONFLICT, RECORD_REJECTED = "RecordConflict", "RecordRejected"
 RECORD_HELD, WAITS_FOR_APPROVAL = "RecordHeld", "WaitsForApproval"
 _AT_ONCE = 200
 """Services that are thought about between two looks at what else there is."""
+_BREATH = 0.001
+"""Seconds between them."""
 _REST = 1.0
-"""A zone with nothing to do for so many seconds is at rest."""
+"""A zone with nothing to do for so many seconds is at rest, unless it waits after a failure."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,7 +141,7 @@ class PublicZone:
         self._pending: set[str] = set()
         self._standings: dict[str, Standing] = {}
         self._fresh: dict[str, Standing] = {}
-        self._is_at_rest = False
+        self._is_at_rest = self._is_failing = False
         self._state = State()
 
     # --- what is heard ---------------------------------------------------------------------------
@@ -188,13 +190,13 @@ class PublicZone:
         if self.is_whole:
             self._think(now)
             if self._touched:
-                return Wait(now)
+                return Wait(now + _BREATH)
             self._keeper.prove(self._proof(), now)
         order = self._keeper.next(now)
         if isinstance(order, Send):
             self._flight = frozenset(change.service for change in order.changes)
         self._is_at_rest = isinstance(order, Wait) and (
-            order.until is not None and order.until > now + _REST
+            order.until is not None and order.until > now + _REST and not self._is_failing
         )
         if isinstance(order, Wait):
             self._look()
@@ -229,7 +231,10 @@ class PublicZone:
                 self._keeper.forget(name, now)
             return
         view = self._seen.view
-        needed = self._needed[name] = desired.host_names(view, service, self._naming)
+        needed: frozenset[Name] = frozenset()
+        if _has_host_names(service):
+            needed = desired.host_names(view, service, self._naming)
+        self._needed[name] = needed
         if not needed <= self._hosts.keys() and self._may_keep(name, service.shards):
             self._keep(name, service.shards)
             return
@@ -276,17 +281,20 @@ class PublicZone:
         self._keeper.page(records, now)
 
     def read(self, now: float) -> None:
+        self._is_failing = False
         self._keeper.read(now)
         self._want_what_is_there(now)
         self._open.update(dict.fromkeys(self._standings))
 
     def sent(self, now: float) -> None:
+        self._is_failing = False
         self._keeper.sent(now)
         for service in self._flight & self._heard.keys():
             self.told.add(now - self._heard.pop(service))
         self._land()
 
     def failed(self, error: FeddnsError, now: float, jitter: float = 0.0) -> None:
+        self._is_failing = not isinstance(error, Rejected)
         self._keeper.failed(error, now, jitter)
         self._land()
 
@@ -324,8 +332,12 @@ class PublicZone:
         held: dict[str, list[Held]] = {}
         for one in self._keeper.held:
             held.setdefault(one.service, []).append(one)
+        quarantine, waiting = self._keeper.quarantine, self._waiting()
         for name in opened:
-            self._stand(name, self._standing(name, held.get(name, ())))
+            wrong = _of_held(held.get(name, ())) or waiting.get(name)
+            if words := quarantine.get(name):
+                wrong = Standing(RECORD_REJECTED, words)
+            self._stand(name, wrong or self._standing(name))
 
     def _stand(self, name: str, standing: Standing) -> None:
         if standing.reason == PENDING:
@@ -339,25 +351,30 @@ class PublicZone:
         if is_gone and standing.reason == NOT_PUBLIC:
             del self._standings[name]
 
-    def _standing(self, name: str, held: Iterable[Held]) -> Standing:
-        if words := self._keeper.quarantine.get(name):
-            return Standing(RECORD_REJECTED, words)
-        found = {reason: list(_words(held, reason)) for reason in Reason}
-        for reason, said in _SAID.items():
-            if found[reason]:
-                return Standing(said, "; ".join(found[reason]))
-        if (pending := self._keeper.pending) is not None and any(
-            change.service == name for change in pending.changes
-        ):
-            return Standing(WAITS_FOR_APPROVAL, f"plan {pending.id} waits for an operator")
+    def _waiting(self) -> dict[str, Standing]:
+        """Services of which something would go, when an operator says so."""
+        if (pending := self._keeper.pending) is None:
+            return {}
+        standing = Standing(WAITS_FOR_APPROVAL, f"plan {pending.id} waits for an operator")
+        return dict.fromkeys((change.service for change in pending.changes), standing)
+
+    def _standing(self, name: str) -> Standing:
+        """Of one of which nothing is held."""
         if not self._keeper.settled(name):
             return Standing(PENDING)
         service, reasons = self._seen.service(name), list(self._seen.reasons.get(name, ()))
         if service is None or not service.is_public:
             is_unreadable = name in self._seen.unreadable
             return Standing(NAME_LEFT_OUT, "; ".join(reasons)) if is_unreadable else _NOT_PUBLIC
-        reasons += desired.refusals(self._seen.view, service, self._naming)
+        if self._may_refuse(service):
+            reasons += desired.refusals(self._seen.view, service, self._naming)
         return Standing(NAME_LEFT_OUT, "; ".join(reasons)) if reasons else _SETTLED
+
+    def _may_refuse(self, service: FederatedService) -> bool:
+        """Some of what it asks for may be left out; of most Services nothing can."""
+        naming, longest = self._naming, max(map(len, self._seen.view.scopes))
+        parts = service.name, service.namespace, naming.federation, b"svc", naming.suffix
+        return bool(service.names) or sum(len(part) + 1 for part in parts) + longest > 255
 
 
 _SETTLED, _NOT_PUBLIC = Standing(SETTLED), Standing(NOT_PUBLIC)
@@ -365,8 +382,20 @@ _SAID = {
     Reason.CONFLICT: RECORD_CONFLICT,
     Reason.REJECTED: RECORD_REJECTED,
     Reason.POLICY: RECORD_HELD,
-    Reason.INCOMPLETE: RECORD_HELD,
 }
+"""What waits for its sources to be read is on its way."""
+
+
+def _has_host_names(service: FederatedService) -> bool:
+    ingresses = [one for shard in service.shards for one in shard.ingresses]
+    return any(one.hostname for one in (*ingresses, *service.known))
+
+
+def _of_held(held: Sequence[Held]) -> Standing | None:
+    for reason, said in _SAID.items():
+        if words := list(_words(held, reason)):
+            return Standing(said, "; ".join(words))
+    return None
 
 
 def _words(held: Iterable[Held], reason: Reason) -> Iterator[str]:

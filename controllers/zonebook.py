@@ -11,7 +11,7 @@ of `feddns.providers.book` in the federation's system namespace.
     `approve` names another, and the zone     the same, without effect: what was not meant now is
     has nothing to do                         not to be let go later
 
-I/O.  Called by `publicdns`.
+What is large is packed in a thread.  I/O.  Called by `publicdns`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from controllers.caches import Caches
@@ -35,15 +35,28 @@ log = logging.getLogger("feddns.controllers")
 
 _PAUSE, _LONGEST = 1.0, 60.0
 Json = Mapping[str, Any]
+Aside = Callable[..., Awaitable[Any]]
 
 
 class ZoneBook:
-    """`approve` is told the id that an operator wrote; it says whether that was the one."""
+    """`approve` is told the id that an operator wrote.  `aside` calls where the loop does not
+    wait for it."""
 
-    def __init__(self, world: Caches, federation: Place, approve: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        world: Caches,
+        federation: Place,
+        approve: Callable[[str], None],
+        aside: Aside = asyncio.to_thread,
+    ) -> None:
         self._world, self._federation, self._approve = world, federation, approve
-        self._news = asyncio.Event()
+        self._aside = aside
+        self._news, self._writing = asyncio.Event(), asyncio.Lock()
         self._entry: Entry | None = None
+        self._made: tuple[Entry | None, dict[str, Any]] = (None, {})
+        """What `public-zone` is to say, and the entry that it was made of."""
+        self._applied: list[Applied] = []
+        """Not yet in the history."""
         self._history = History()
         self._is_at_rest = self._is_open = False
         self._asked = ""
@@ -56,6 +69,7 @@ class ZoneBook:
         self._history = History(objects)
         self._versions = {one["metadata"]["name"]: _version(one) for one in objects}
         self._entry, self._is_open, self._asked = None, True, ""
+        self._applied.clear()
 
     def close(self) -> None:
         """We do not any more."""
@@ -76,7 +90,7 @@ class ZoneBook:
         if entry.pending and self._asked == entry.pending.id:
             self._approve(self._asked)
         self._entry, self._is_at_rest = entry, is_at_rest
-        self._history.add(applied)
+        self._applied += applied if self._is_open else ()
         self._news.set()
 
     async def run(self) -> None:
@@ -99,17 +113,21 @@ class ZoneBook:
 
     async def write(self) -> bool:
         """Whether all is written that is to be written."""
-        if not self._is_open:
-            return True
+        async with self._writing:
+            return await self._write() if self._is_open else True
+
+    async def _write(self) -> bool:
         is_good = True
         self._learn()
-        for name, body in self._history.due().items():
+        applied, self._applied = self._applied, []
+        due = await self._aside(_pages, self._history, applied)
+        for name, body in due.items():
             if await self._put(name, body):
                 self._history.wrote(name)
             else:
                 is_good = False
         if self._entry is not None:
-            is_good = await self._put(book.NAME, self._body(self._entry)) and is_good
+            is_good = await self._put(book.NAME, await self._body(self._entry)) and is_good
         return is_good
 
     def _learn(self) -> None:
@@ -120,8 +138,10 @@ class ZoneBook:
                 self._versions[name] = _version(one)
                 self._history.learn(one)
 
-    def _body(self, entry: Entry) -> dict[str, Any]:
-        body = book.write(entry)
+    async def _body(self, entry: Entry) -> dict[str, Any]:
+        if entry is not self._made[0]:
+            self._made = entry, await self._aside(book.write, entry)
+        body = {part: dict(values) for part, values in self._made[1].items()}
         is_over = not entry.pending or entry.pending.id != self._asked
         if self._asked and is_over and self._is_at_rest:
             body["data"]["approve"] = None
@@ -165,6 +185,11 @@ class ZoneBook:
         names = self._world.tables[CONFIGMAPS].names(self._world.system_namespace)
         found = (self._find(name) for name in names if name.startswith(book.NAME))
         return [one for one in found if one is not None]
+
+
+def _pages(history: History, applied: list[Applied]) -> dict[str, dict[str, Any]]:
+    history.add(applied)
+    return history.due()
 
 
 def _version(config_map: Json) -> str:

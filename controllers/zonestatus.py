@@ -14,6 +14,7 @@ change costs one write of its Service, and a restart none.  I/O.  Called by `pub
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Any, NamedTuple
 
@@ -23,6 +24,8 @@ from controllers.executor import Place
 from controllers.publiczone import NOT_PUBLIC, PENDING, SETTLED, Standing
 from controllers.pump import Done, Failed, Pump
 from controllers.world import Json, Key
+
+log = logging.getLogger("feddns.controllers")
 
 PROPAGATED = "Propagated"
 _AT_ONCE = 4
@@ -122,4 +125,5 @@ class ZoneStatus:
             return Done(0.0)
         if result.status in (404, 409):
             return Done(_AGAIN)
+        log.warning("%s: its condition %s cannot be written: %s", key, PROPAGATED, result)
         return Failed(result.retry_after)

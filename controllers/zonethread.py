@@ -124,7 +124,7 @@ class ZoneThread:
         with self._ready:
             self._is_open = True
         self._call(self._hooks.opened)
-        until: float | None = None
+        until: float | None = 0.0
         while (tasks := self._wait(until)) is not None:
             for heard, task in tasks:
                 task(zone, heard)

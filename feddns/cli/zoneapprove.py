@@ -25,7 +25,6 @@ def command(plan_id: str, **flags: Any) -> None:
     of the federation's system namespace; the controllers take it away again when it is done. What
     has changed meanwhile is another plan, and waits again.
     """
-    flags["federation_manifests"] = ()
     asyncio.run(_approve(plan_id, flags))
 
 

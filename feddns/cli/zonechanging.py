@@ -47,6 +47,8 @@ def run(made: Plan, provider: Provider, found: Holdings, flags: Flags, consent: 
     if consent.is_dry:
         return 0
     _ask(made, found, flags, consent)
+    if not zonehistory.has_one(flags):
+        click.echo("this is kept in no history; --history FILE would")
     outcome = zoneapplying.carry_out(provider, made.changes)
     status = _tell(outcome, provider.zone)
     try:

@@ -20,7 +20,7 @@ import dns.nameserver
 import dns.resolver
 
 from feddns import names
-from feddns.config import values
+from feddns.config import SocketAddress, values
 from feddns.errors import OperatorNeeded, SettingRefused
 from feddns.names import Name
 from feddns.providers.desired import TTL, Host
@@ -34,20 +34,23 @@ def resolve(hosts: Iterable[Name], servers: str = "") -> dict[Name, Host]:
 
     Raises `SettingRefused` for other texts, `OperatorNeeded` where the machine has no resolver.
     """
-    asked = sorted(set(hosts))
+    asked, given = sorted(set(hosts)), _addresses(servers)
     if not asked:
         return {}
-    resolver = _resolver(servers)
+    resolver = _resolver(given)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         found = list(pool.map(partial(_host, resolver), asked))
     return {name: host for name, host in zip(asked, found, strict=True) if host is not None}
 
 
-def _resolver(servers: str) -> dns.resolver.Resolver:
+def _addresses(servers: str) -> list[SocketAddress]:
     try:
-        given = [values.socket_address(text.strip()) for text in servers.split(",") if text.strip()]
+        return [values.socket_address(text.strip()) for text in servers.split(",") if text.strip()]
     except ValueError as error:
         raise SettingRefused(f"--dns-resolvers: {error}") from error
+
+
+def _resolver(given: list[SocketAddress]) -> dns.resolver.Resolver:
     try:
         made = dns.resolver.Resolver(configure=not given)
     except dns.resolver.NoResolverConfiguration as error:

@@ -96,13 +96,16 @@ def to_json(found: Iterable[Row]) -> str:
 
 
 def table(found: Iterable[Row], width: int, color: bool = False) -> str:
-    """The rows for a person; an orphaned claim has `(gone)` in place of values."""
+    """The rows for a person; an orphaned claim has `(gone)` in place of values.
+
+    With `color`, for a terminal: a value a line, and not all of very many.
+    """
     made = Table(box=None, pad_edge=False, header_style="bold")
     for head in ("NAME", "TTL", "TYPE", "VALUES", "OWNER", "SERVICE", "CLUSTERS", "GEN"):
         made.add_column(head, overflow="fold", no_wrap=head in ("TTL", "TYPE", "GEN"))
     for row in found:
         generation = "" if not row.generation else str(row.generation)
-        cells = (row.name, str(row.ttl), row.type, _values(row), row.owner, row.service,
+        cells = (row.name, str(row.ttl), row.type, _values(row, color), row.owner, row.service,
                  " ".join(row.clusters), generation)  # fmt: skip
         made.add_row(*map(Text, cells), style=None if row.is_ours else "dim")
     page = io.StringIO()
@@ -114,8 +117,10 @@ def table(found: Iterable[Row], width: int, color: bool = False) -> str:
     return "".join(f"{line.rstrip()}\n" for line in page.getvalue().splitlines())
 
 
-def _values(row: Row) -> str:
+def _values(row: Row, is_terminal: bool) -> str:
     if not row.values:
         return "(gone)"
+    if not is_terminal:
+        return " ".join(row.values)
     more = len(row.values) - _MOST_VALUES
     return "\n".join([*row.values[:_MOST_VALUES], *([f"… {more} more"] if more > 0 else [])])

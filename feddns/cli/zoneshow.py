@@ -11,8 +11,8 @@ import click
 from feddns.cli import zonelisting, zoneoptions, zonetexts, zonework
 from feddns.cli.zoneoptions import ZONE
 
-_WIDE = 200
-"""Columns where nobody looks: what reads it next cuts it as it likes."""
+_WIDE = 10_000
+"""Columns where nobody looks: a record set is one line, whatever it has."""
 
 
 @click.command(name="show")

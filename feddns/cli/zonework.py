@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import click
@@ -70,15 +70,23 @@ def careful(choice: Choice) -> Iterator[None]:
 
 
 def records(provider: Provider, sleep: Callable[[float], None] = time.sleep) -> list[RecordSet]:
-    """All of the zone; a provider that is asked too much is asked again."""
+    """All of the zone, no faster than may be; one that is asked too much is asked again."""
     for attempt in range(_TRIES):
         try:
-            return [record for page in provider.list() for record in page]
+            return [record for page in _paced(provider, sleep) for record in page]
         except Throttled as error:
             if attempt == _TRIES - 1:
                 raise
             sleep(min(error.after, _LONGEST_PAUSE))
     raise AssertionError("unreachable")
+
+
+def _paced(provider: Provider, sleep: Callable[[float], None]) -> Iterator[Sequence[RecordSet]]:
+    limits = provider.limits
+    for count, page in enumerate(provider.list(), 1):
+        yield page
+        if limits.rate and count >= limits.burst:
+            sleep(1 / limits.rate)
 
 
 def holdings(provider: Provider, registry: Registry) -> Holdings:

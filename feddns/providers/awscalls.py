@@ -20,6 +20,7 @@ knows when.  Called by `route53`.
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import re
@@ -27,6 +28,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore import exceptions
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
@@ -56,10 +58,12 @@ _OF_A_CHANGE = frozenset({
     "NoSuchHealthCheck", "MalformedInput", "MalformedXML", "RequestEntityTooLarge",
 })  # fmt: skip
 _OUTDATED = re.compile(
-    r"but (?:it was not found|it already exists|the values provided do not match the current values"
-    r")|conflicts with other records with the same DNS name"
+    r"Tried to (?:create|delete) resource record set .* but (?:it was not found|it already exists|"
+    r"the values provided do not match the current values)\.?"
+    r"|RRSet .* (?:it conflicts with other records with the same DNS name|a conflicting RRSet of "
+    r"type|exists? with the same name and type).*"
 )
-_MESSAGE = re.compile(r"(?:Tried to|RRSet|Invalid|FATAL|Duplicate|Number of|Sum of|Expected)\b")
+_NEXT = re.compile(r", (?=(?:Tried|RRSet|Invalid|FATAL|The|A|An|Duplicate|Expected)\b)")
 _HELP = (
     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile, or run where the Pod or the "
     "machine has a role"
@@ -81,8 +85,11 @@ class Calls:
         self.region: str = client.meta.region_name
         self._client, self._credentials = client, credentials
 
-    def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        """`list_resource_record_sets`, and so on, as boto3 has them."""
+    def call(self, operation: str, *needed: str, **arguments: Any) -> dict[str, Any]:
+        """`list_resource_record_sets`, and so on, as boto3 has them.
+
+        `needed`: what the answer must have; boto3 takes any XML for an answer with nothing in it.
+        """
         try:
             answer: dict[str, Any] = getattr(self._client, operation)(**arguments)
         except Exception as error:
@@ -90,7 +97,10 @@ class Calls:
             if found is None:
                 raise
             found.args = (self._without_secrets(str(found)),)
+            # Not its cause: a trace would tell what is taken out of the words.
             raise found from None
+        if lacking := [key for key in needed if key not in answer]:
+            raise ProviderAway(f"Route 53: an answer without {' and '.join(lacking)}")
         return answer
 
     def close(self) -> None:
@@ -112,7 +122,7 @@ def calls(endpoint: str, region: str, profile: str) -> Calls:
     """The client for the credentials that the SDK finds.  Raises `OperatorNeeded`."""
     _mind_the_logs()
     try:
-        session = boto3.session.Session(profile_name=profile or None)
+        session = _session(profile)
         credentials = session.get_credentials()
         if credentials is None:
             raise OperatorNeeded(f"Route 53: AWS' SDK finds no credentials; {_HELP}")
@@ -136,6 +146,18 @@ def calls(endpoint: str, region: str, profile: str) -> Calls:
     return Calls(client, credentials)
 
 
+def _session(profile: str) -> Any:
+    core = botocore.session.Session(profile=profile or None)
+    core.register_component("data_loader", _models())
+    return boto3.session.Session(botocore_session=core)
+
+
+@functools.cache
+def _models() -> Any:
+    """What the SDK knows of AWS' services: read once, as it takes longer than all the rest."""
+    return botocore.session.Session().get_component("data_loader")
+
+
 def _mind_the_logs() -> None:
     """The SDK writes what it signs, tokens too, at DEBUG; nobody's DEBUG of ours is meant so."""
     logger = logging.getLogger("botocore")
@@ -155,19 +177,20 @@ def _trouble(error: Exception, is_change: bool) -> FeddnsError | None:
 
 def _found(error: Exception, is_change: bool) -> FeddnsError | None:
     if isinstance(error, exceptions.ClientError):
-        return _refusal(error, is_change)
+        # The call for a token may be refused, too.
+        return _refusal(error, is_change and error.operation_name == "ChangeResourceRecordSets")
     if isinstance(error, (exceptions.NoCredentialsError, exceptions.PartialCredentialsError)):
         return OperatorNeeded(f"Route 53: {_line(error)}; {_HELP}")
     if isinstance(error, (exceptions.ReadTimeoutError, exceptions.ConnectTimeoutError)):
         return ProviderAway("Route 53: no answer in time")
-    if isinstance(error, exceptions.HTTPClientError):
+    if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError)):
         return ProviderAway(f"Route 53: no answer: {type(error).__name__}")
-    if isinstance(error, ResponseParserError):
+    if isinstance(error, (ResponseParserError, exceptions.IncompleteReadError)):
         return ProviderAway("Route 53: an answer that cannot be read")
     if isinstance(error, exceptions.ParamValidationError):
         words = " ".join(str(error).split())[:500]
-        return Rejected(f"Route 53: {words}") if is_change else OperatorNeeded(words)
-    if isinstance(error, exceptions.BotoCoreError):
+        return (Rejected if is_change else OperatorNeeded)(f"Route 53: {words}")
+    if isinstance(error, (exceptions.BotoCoreError, OSError)):
         return OperatorNeeded(f"Route 53: the credentials are not good: {_line(error)}")
     if isinstance(error, (KeyError, TypeError, ValueError)):
         return ProviderAway(f"Route 53: an answer that cannot be read: {type(error).__name__}")
@@ -194,19 +217,17 @@ def _refusal(error: exceptions.ClientError, is_change: bool) -> FeddnsError:
 
 
 def _said(answer: Mapping[str, Any]) -> str:
-    """AWS' own words, in one line; InvalidChangeBatch has them in either of two forms."""
-    told = str(answer["Error"].get("Message") or "")
-    if not told:
-        messages = answer.get("Messages") or {}
-        found = messages.get("Message", "") if isinstance(messages, Mapping) else messages
-        told = ", ".join(found) if isinstance(found, list) else str(found)
-    return " ".join(told.split())[:1000] or "no explanation"
+    """AWS' own words, in one line.
+
+    An InvalidChangeBatch may have them under Messages, of which boto3 keeps one if it is the only.
+    """
+    told = answer["Error"].get("Message") or (answer.get("Messages") or {}).get("Message")
+    return " ".join(told.split())[:1000] if told and isinstance(told, str) else "no explanation"
 
 
 def _is_outdated(said: str) -> bool:
     """All that is said is about what is there or is not; see the module's docstring."""
-    count = len(_OUTDATED.findall(said))
-    return count > 0 and count >= len(_MESSAGE.findall(said))
+    return all(_OUTDATED.fullmatch(one) for one in _NEXT.split(said.strip("[]")))
 
 
 def _after(metadata: Mapping[str, Any]) -> float:

@@ -82,7 +82,7 @@ def write(record: RecordSet) -> tuple[ResourceRecordSet, ...]:
     name = write_name(record.name)
     if record.type == ALIAS:
         return tuple(_write_alias(name, type, record) for type in (A, AAAA))
-    values = [{"Value": _write_value(record.type, value)} for value in record.values]
+    values = [{"Value": write_value(record.type, value)} for value in record.values]
     return (
         {"Name": name, "Type": record.type, "TTL": record.ttl, "ResourceRecords": values},
     )  # fmt: skip
@@ -91,11 +91,11 @@ def write(record: RecordSet) -> tuple[ResourceRecordSet, ...]:
 def _read(key: Key, group: Sequence[ResourceRecordSet]) -> Found:
     first = group[0]
     name, type = key
-    if len(group) > 1 or first.keys() - _PLAIN:
+    if len(group) > 1 or first.keys() != _PLAIN:
         is_routed = any(one.keys() & _ROUTED for one in group)
         words = tuple(sorted(map(_words, group)))
         return Found(RecordSet(name, type, first.get("TTL", 0), words), tuple(group), is_routed)
-    values = [_read_value(type, one["Value"]) for one in first["ResourceRecords"]]
+    values = [read_value(type, one["Value"]) for one in first["ResourceRecords"]]
     try:
         record = record_set(name, type, first["TTL"], values)
     except NameRefused:
@@ -167,7 +167,7 @@ def write_name(name: str) -> str:
     return _ESCAPE.sub(lambda match: _octal(int(match[1]) if match[1] else ord(match[2])), name)
 
 
-def _read_value(type: str, value: str) -> str:
+def read_value(type: str, value: str) -> str:
     if type == CNAME:
         return read_name(value)
     if type == TXT and value.startswith('"'):
@@ -175,10 +175,10 @@ def _read_value(type: str, value: str) -> str:
     return value
 
 
-def _write_value(type: str, value: str) -> str:
+def write_value(type: str, value: str) -> str:
     if type == CNAME:
         return write_name(value)
-    if type == TXT and ("\\" in value or not value.isascii()):
+    if type == TXT and value.startswith('"') and ("\\" in value or not value.isascii()):
         return _OUT_TEXT.sub(_write_escape, value)
     return value
 

@@ -204,6 +204,10 @@ def names() -> tuple[str, ...]:
 
 def row(provider: str) -> Row:
     """Raises `SettingRefused` for a name that nobody has."""
+    if provider == "azure-azuredns":
+        raise SettingRefused(
+            "--dns-provider azure-azuredns: octodns has it now, as octodns_azure.AzureProvider"
+        )
     if (found := _BY_NAME.get(provider)) is None:
         raise SettingRefused(
             f"--dns-provider: there is no {provider!r}; {_hint(provider, names())}"

@@ -234,6 +234,10 @@ class CoreDns:
                 if last - first == 1:
                     raise
                 is_done = False
+            except ProviderTrouble as error:
+                if error.done is not None:
+                    error.done += first
+                raise
             if not is_done:
                 self._one_by_one(edits[first:last], changes[first:last], revision, first)
             first = last
@@ -247,7 +251,7 @@ class CoreDns:
                     name = changes[number - done].name
                     raise Outdated(f"{name} was changed by somebody else just now")
             except ProviderTrouble as error:
-                if error.done is not None or isinstance(error, Outdated):
+                if error.done is not None or isinstance(error, (Outdated, Rejected)):
                     error.done = number
                 raise
 

@@ -103,7 +103,7 @@ class Gateway:
         self._shunned: dict[Endpoint, float] = {}
         self._connection: http.client.HTTPConnection | None = None
         self._used = 0.0
-        self._token = ""
+        self._token, self._is_guarded = "", True
         self.where = endpoints[0]
         """The endpoint that was asked last."""
 
@@ -140,11 +140,10 @@ class Gateway:
         raise AssertionError("there is an endpoint")
 
     def _asked_here(self, path: str, body: Mapping[str, Any], is_change: bool) -> dict[str, Any]:
-        if self._login and not self._token:
+        if self._login and not self._token and self._is_guarded:
             self._log_in(self._login)
-        had_token = bool(self._token)
         status, answer = self._exchange(path, body)
-        if status != 200 and had_token and _is_old(answer):
+        if status != 200 and self._login and self._is_stranger(answer):
             self._token = ""
             self._log_in(self._login)
             status, answer = self._exchange(path, body)
@@ -152,15 +151,22 @@ class Gateway:
             raise self._refused(status, answer, is_change)
         return answer
 
-    def _log_in(self, login: Login | None) -> None:
-        assert login is not None, "there was a token"
+    def _is_stranger(self, answer: Mapping[str, Any]) -> bool:
+        """Our token is not good any more, or one is wanted now."""
+        message = str(answer.get("message", ""))
+        if not self._token:
+            return _NO_USER in message
+        return answer.get("code") == _UNAUTHENTICATED or _OLD_TOKEN in message
+
+    def _log_in(self, login: Login) -> None:
         status, answer = self._exchange(
             "/v3/auth/authenticate", {"name": login.user, "password": login.password}
         )
+        self._is_guarded = answer.get("code") != _UNMET  # else it asks nobody who he is
         if status == 200:
             self._token = str(answer.get("token", ""))
-        elif answer.get("code") == _UNMET:  # it asks nobody who he is
-            self._login = None
+        elif not self._is_guarded:
+            return
         elif answer.get("code") == _INVALID:
             raise OperatorNeeded(
                 f"etcd {self.where}: it does not take the password of the user {login.user}"
@@ -178,8 +184,7 @@ class Gateway:
             reply = connection.getresponse()
             text = reply.read()
         except (OSError, http.client.HTTPException) as error:
-            self.close()
-            raise self._lost(error) from error
+            raise self._lost(error, connection) from error
         self._used = time.monotonic()
         if reply.will_close:
             self.close()
@@ -239,9 +244,10 @@ class Gateway:
 
     # --- why not --------------------------------------------------------------------------------
 
-    def _lost(self, error: Exception) -> FeddnsError:
-        words = f"etcd {self.where}: {_words(error)}"
-        if isinstance(error, ssl.SSLError) and any(part in words.lower() for part in _CERTIFICATE):
+    def _lost(self, error: Exception, connection: http.client.HTTPConnection) -> FeddnsError:
+        words = f"etcd {self.where}: {_words(_alert(error, connection))}"
+        self.close()
+        if any(part in words.lower() for part in _CERTIFICATE):
             return OperatorNeeded(f"{words}: it does not take our certificate")
         return ProviderAway(words)
 
@@ -264,9 +270,15 @@ class Gateway:
         return ProviderAway(words)
 
 
-def _is_old(answer: Mapping[str, Any]) -> bool:
-    message = str(answer.get("message", ""))
-    return answer.get("code") == _UNAUTHENTICATED or _OLD_TOKEN in message
+def _alert(error: Exception, connection: http.client.HTTPConnection) -> Exception:
+    """Why a server broke a TLS connection: it says so behind the handshake, where one that sends
+    finds it closed only."""
+    if isinstance(connection.sock, ssl.SSLSocket) and not isinstance(error, TimeoutError):
+        try:
+            connection.sock.recv(1)
+        except (OSError, ValueError) as alert:
+            return alert if isinstance(alert, ssl.SSLError) else error
+    return error
 
 
 class _Unreachable(ProviderAway):

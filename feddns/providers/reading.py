@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from feddns.providers.ownership import Holdings, Registry, divide
-from feddns.providers.recordsets import Change, Key, RecordSet
+from feddns.providers.ownership import Holdings, Owned, Registry, divide
+from feddns.providers.recordsets import ALIAS, Change, Key, RecordSet
+
+_Found = RecordSet | Owned
 
 SHARE = 0.1
 """An audit takes this part of the calls that may be made."""
@@ -60,6 +62,23 @@ def moved(before: Holdings, after: Holdings) -> tuple[set[str], list[Key]]:
     ]
 
 
-def _moved(before: Mapping[Key, object], after: Mapping[Key, object]) -> list[Key]:
+def _moved(before: Mapping[Key, _Found], after: Mapping[Key, _Found]) -> list[Key]:
     gone = [key for key in before if key not in after]
-    return gone + [key for key, value in after.items() if before.get(key) != value]
+    return gone + [
+        key
+        for key, value in after.items()
+        if before.get(key) != value and not _differs_in_ttl(before.get(key), value)
+    ]
+
+
+def _differs_in_ttl(one: _Found | None, other: _Found) -> bool:
+    """An ALIAS has the provider's TTL: it is not another one because that was read."""
+    return one is not None and _without_ttl(one) == _without_ttl(other)
+
+
+def _without_ttl(found: _Found) -> _Found:
+    record = found if isinstance(found, RecordSet) else found.record
+    if record is None or record.type != ALIAS:
+        return found
+    plain = RecordSet(record.name, record.type, 0, record.values)
+    return plain if isinstance(found, RecordSet) else found._replace(record=plain)

@@ -21,23 +21,25 @@ Called by the catalogue.  The calls are `awscalls`, the spelling of record sets 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 import msgspec
 
-from feddns.errors import FeddnsError, NameRefused, OperatorNeeded, Rejected
+from feddns.errors import FeddnsError, NameRefused, OperatorNeeded, Rejected, Throttled
 from feddns.providers import awsbalancers, awscalls, awsrecords
 from feddns.providers.awscalls import Calls, Exists, Missing
 from feddns.providers.awsrecords import Found, ResourceRecordSet
 from feddns.providers.base import Limits
-from feddns.providers.recordsets import Change, Key, RecordSet, canonical
+from feddns.providers.recordsets import Change, Key, RecordSet, canonical, contradiction
 
 RATE = 5.0
 """Calls a second that an account may make."""
 PAGE = 300
 _VALUES, _OCTETS = 1_000, 32_000
 _HOUR = 3600
+_PAUSES = (1.0, 2.0, 4.0)
+_ZONE, _LIST = "HostedZone", ("HostedZones", "IsTruncated")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,16 +61,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rate: float = RATE
 
 
-def open(settings: Settings) -> Route53:
-    """The zone, found or made.  Raises `OperatorNeeded`, or what a call raises."""
+def open(settings: Settings, sleep: Callable[[float], None] = time.sleep) -> Route53:
+    """The zone, found or made.  Raises `OperatorNeeded`, or what a call raises.
+
+    No keeper paces these calls, and others may use up the account's: they are made again.
+    """
     settings = _looked_at(settings)
     calls = awscalls.calls(settings.endpoint, settings.region, settings.profile)
     try:
-        found = _find(calls, settings) or _create(calls, settings)
-        return Route53(calls, found, settings.rate)
+        for pause in _PAUSES:
+            try:
+                return _open(calls, settings)
+            except Throttled as error:
+                sleep(max(pause, error.after))
+        return _open(calls, settings)
     except FeddnsError:
         calls.close()
         raise
+
+
+def _open(calls: Calls, settings: Settings) -> Route53:
+    found = _find(calls, settings) or _create(calls, settings)
+    return Route53(calls, found, settings.rate)
 
 
 class Route53:
@@ -107,6 +121,8 @@ class Route53:
     def apply(self, changes: Sequence[Change]) -> None:
         removals = [one for change in changes for one in change.removals]
         additions = [one for change in changes for one in change.additions]
+        if name := contradiction(additions):
+            raise _rejected(f"{name} cannot have a CNAME and something else")
         touched = {one.key for one in (*removals, *additions)}
         kept = {one.key: one for change in changes for one in change.keeps}
         kept_still = [one for key, one in kept.items() if key not in touched]
@@ -124,7 +140,8 @@ class Route53:
 
     def _page(self, start: Mapping[str, Any]) -> dict[str, Any]:
         arguments = {"HostedZoneId": self.zone_id, "MaxItems": str(PAGE), **start}
-        return self._calls.call("list_resource_record_sets", **arguments)
+        needed = ("ResourceRecordSets", "IsTruncated")
+        return self._calls.call("list_resource_record_sets", *needed, **arguments)
 
     def _read(self, sets: Iterator[ResourceRecordSet]) -> Iterator[RecordSet]:
         """In our spelling; theirs is kept where it is another."""
@@ -207,7 +224,7 @@ def _find(calls: Calls, settings: Settings) -> Mapping[str, Any] | None:
         return _find_by_id(calls, settings)
     named = [one for one in _named(calls, settings) if _fits(one, settings)]
     if settings.vpc_id or len(named) == 1:
-        details = [calls.call("get_hosted_zone", Id=_short(one["Id"])) for one in named]
+        details = [calls.call("get_hosted_zone", _ZONE, Id=_short(one["Id"])) for one in named]
         found = [one for one in details if _is_of_vpc(one, settings)]
         if len(found) < 2:
             return found[0] if found else None
@@ -222,7 +239,7 @@ def _find(calls: Calls, settings: Settings) -> Mapping[str, Any] | None:
 
 def _find_by_id(calls: Calls, settings: Settings) -> Mapping[str, Any] | None:
     try:
-        found = calls.call("get_hosted_zone", Id=settings.zone_id)
+        found = calls.call("get_hosted_zone", _ZONE, Id=settings.zone_id)
     except Missing:
         return None
     if not _fits(found["HostedZone"], settings) or not _is_of_vpc(found, settings):
@@ -238,7 +255,7 @@ def _named(calls: Calls, settings: Settings) -> Iterator[Mapping[str, Any]]:
     """The zones of the name.  AWS lists from there on, all the others too."""
     start = {"DNSName": awsrecords.write_name(settings.zone)}
     while True:
-        page = calls.call("list_hosted_zones_by_name", MaxItems="100", **start)
+        page = calls.call("list_hosted_zones_by_name", *_LIST, MaxItems="100", **start)
         for one in page["HostedZones"]:
             if awsrecords.read_name(one["Name"]) != settings.zone:
                 return
@@ -276,7 +293,7 @@ def _create(calls: Calls, settings: Settings) -> Mapping[str, Any]:
         body["HostedZoneConfig"]["PrivateZone"] = True
         body["VPC"] = {"VPCRegion": settings.vpc_region, "VPCId": settings.vpc_id}
     try:
-        return calls.call("create_hosted_zone", **body)
+        return calls.call("create_hosted_zone", _ZONE, **body)
     except Exists as error:
         if found := _find(calls, settings):
             return found
@@ -284,7 +301,7 @@ def _create(calls: Calls, settings: Settings) -> Mapping[str, Any]:
 
 
 def _say_what_there_is(calls: Calls, settings: Settings) -> NoReturn:
-    zones = calls.call("list_hosted_zones_by_name", MaxItems="5")["HostedZones"]
+    zones = calls.call("list_hosted_zones_by_name", *_LIST, MaxItems="5")["HostedZones"]
     known = ", ".join(f"{one['Name']} {_short(one['Id'])}" for one in zones) or "none"
     raise OperatorNeeded(
         f"Route 53: there is no zone {settings.zone_id or _wanted(settings)}, only: {known}; "

@@ -28,7 +28,7 @@ import functools
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -173,9 +173,17 @@ def _spelt(name: str) -> str:
 
 
 def _decoded(raw: bytes) -> Value | None:
+    """None for what CoreDNS cannot read; to it the case of fields is nothing, and null is none."""
     try:
-        return _DECODER.decode(raw)
+        if (value := _DECODER.decode(raw)).host or value.text:
+            return value
     except msgspec.DecodeError:
+        pass
+    try:
+        fields = msgspec.json.decode(raw, type=dict[str, Any])
+        said = {name.lower(): one for name, one in fields.items() if one is not None}
+        return msgspec.convert(said, Value)
+    except (msgspec.DecodeError, msgspec.ValidationError):
         return None
 
 
@@ -339,6 +347,7 @@ def without(entry: Entry, type: str) -> bytes | None:
     if all(other == type for other, _ in records(entry)):
         return None
     fields = msgspec.json.decode(entry.raw, type=dict[str, msgspec.Raw])
-    for name in ("text",) if type == TXT else ("host", "port", "priority", "weight", "mail"):
-        fields.pop(name, None)
-    return msgspec.json.encode(fields)
+    gone = ("text",) if type == TXT else ("host", "port", "priority", "weight", "mail")
+    return msgspec.json.encode(
+        {name: one for name, one in fields.items() if name.lower() not in gone}
+    )

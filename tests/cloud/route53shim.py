@@ -29,7 +29,6 @@ What the emulators get wrong (tests hold them to it, so that a newer one that do
     a page may begin within the sets of one name and type     yes          no: some come twice
     IsTruncated of a list of zones by name                    yes          no
     a private zone without a VPC is refused                   no           no
-    the VPCs of a private zone are told                       yes          no
 
 So the shim looks at each batch itself (`route53rules`), leaves to ministack what that knows, and
 keeps moto as a store: it gets UPSERT for CREATE, DELETE as it has the record set, and is asked for
@@ -116,7 +115,6 @@ class Shim:
         self.lock = threading.Lock()
         self._tokens, self._at = RATE, 0.0
         self._changed: dict[str, float] = {}
-        self._vpcs: dict[str, Element] = {}
         self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.shim = self
         serve = self._server.serve_forever
@@ -212,10 +210,6 @@ class Shim:
         answer = self._forward(method, target, body)
         if path == "/hostedzonesbyname" and answer.is_good:
             return _with_is_truncated(answer)
-        if len(parts) == 2 and method == "GET" and self.emulator.name == "moto":
-            return self._with_vpcs(parts[1], answer)
-        if self.emulator.name == "moto" and method == "POST" and path == "/hostedzone":
-            self._remember_vpc(body, answer)
         return answer
 
     def _change(self, zone_id: str, body: bytes) -> Answer:
@@ -278,21 +272,6 @@ class Shim:
                 if text:
                     page.append(_text(tag, text))
         return Answer(200, rules.serialize(page))
-
-    def _remember_vpc(self, body: bytes, answer: Answer) -> None:
-        vpc = rules.parse(body).find("VPC")
-        if vpc is not None and answer.is_good:
-            zone_id = rules.parse(answer.body).findtext("HostedZone/Id", "").rpartition("/")[2]
-            self._vpcs[zone_id] = vpc
-
-    def _with_vpcs(self, zone_id: str, answer: Answer) -> Answer:
-        if not answer.is_good or zone_id not in self._vpcs:
-            return answer
-        told = rules.parse(answer.body)
-        for wrong in told.findall("VPCs"):
-            told.remove(wrong)
-        told.append(rules.made("VPCs", self._vpcs[zone_id]))
-        return Answer(answer.status, rules.serialize(told))
 
     def _forward(self, method: str, target: str, body: bytes) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.emulator.port, timeout=60)

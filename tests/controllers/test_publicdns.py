@@ -6,10 +6,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import subprocess
+import sys
 import threading
 import time
 import urllib.parse
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import dns.message
@@ -27,7 +31,7 @@ from feddns.providers.recordsets import TXT, Change, RecordSet, record_set
 from tests.controllers.nameserving import Nameserver
 from tests.controllers.running import PATIENCE, SYSTEM, Controllers, Federation
 from tests.controllers.test_runtime import slice_of
-from tests.serving import free_port, loopback
+from tests.serving import environment, free_port, loopback
 from tests.tcpproxy import Proxy
 
 ZONE = "example.com."
@@ -147,12 +151,18 @@ SHARDS = {"us": "192.0.2.1", "eu": "192.0.2.2"}
 
 
 @pytest.fixture
-def zoned(embedded_federation: Federation) -> Iterator[Zoned]:
-    one = Zoned(embedded_federation)
+def zoned(request: pytest.FixtureRequest) -> Iterator[Zoned]:
+    """On embedded APIs, or on real API servers where a test asks for them."""
+    kind = getattr(request, "param", "embedded_federation")
+    one = Zoned(request.getfixturevalue(kind))
     yield one
     one.clear()
 
 
+on_both = pytest.mark.parametrize("zoned", ["embedded_federation", "real"], indirect=True)
+
+
+@on_both
 def test_from_a_shard_to_the_zone_and_back(zoned: Zoned) -> None:
     with zoned.running():
         zoned.members()
@@ -169,6 +179,23 @@ def test_from_a_shard_to_the_zone_and_back(zoned: Zoned) -> None:
         assert len(zoned.provider.applied) == calls + 1, "one change, one call"
         zoned.ready("eu", True)
         zoned.until("", BOTH)
+
+
+@on_both
+def test_the_provider_is_told_of_a_lost_endpoint_within_two_seconds(zoned: Zoned) -> None:
+    with zoned.running() as one:
+        zoned.members()
+        zoned.service(**SHARDS)
+        zoned.until("", BOTH)
+        took = []
+        for _ in range(15):
+            zoned.ready("eu", False)
+            took.append(zoned.until("", "A 192.0.2.1"))
+            zoned.ready("eu", True)
+            took.append(zoned.until("", BOTH))
+        assert max(took) < 2.0
+        told = one.ask(lambda: one.runtime.zone.picture().told)
+        assert told.count >= 30
 
 
 def test_a_service_that_goes_leaves_the_zone_as_it_was(zoned: Zoned) -> None:
@@ -232,6 +259,7 @@ def test_a_restart_costs_one_reading_and_no_change(zoned: Zoned) -> None:
     assert zoned.condition()["lastTransitionTime"] == version
 
 
+@on_both
 def test_a_dead_cluster_is_out_of_the_zone_within_seconds(zoned: Zoned) -> None:
     """Its API and its load balancer, with the period that 15 s are promised for."""
     place = urllib.parse.urlsplit(zoned.real.members["eu"].url)
@@ -247,6 +275,35 @@ def test_a_dead_cluster_is_out_of_the_zone_within_seconds(zoned: Zoned) -> None:
         proxy.refuse()
         took = zoned.until("", "A 192.0.2.1")
         assert took < 15.0
+
+
+def test_the_program_keeps_a_zone_file(zoned: Zoned, tmp_path: Path) -> None:
+    file, metrics = tmp_path / "zone", f"127.0.0.1:{free_port('127.0.0.1')}"
+    command = [
+        sys.executable, "-m", "controllers", "--leader-elect=false",
+        "--federation-kubeconfig", str(zoned.real.api.kubeconfig),
+        "--federation-name", zoned.name, "--zone-name", "example.com",
+        "--dns-provider", "zonefile", "--dns-option", f"path={file}",
+        "--dns-option", "server=ns.example.net", "--dns-check-servers", "none",
+        "--cluster-monitor-period", "300ms", "--metrics", metrics,
+    ]  # fmt: skip
+
+    def has(text: str) -> bool:
+        return file.exists() and text in file.read_text()
+
+    with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE) as program:
+        try:
+            zoned.members()
+            zoned.service(us="192.0.2.1")
+            name = f"web.{zoned.namespace}.{zoned.name}.svc.us-a.us.{ZONE}"
+            zoned.real.until(lambda: has(f"{name} 180 IN A 192.0.2.1"), "it is in the file")
+            with urllib.request.urlopen(f"http://{metrics}/metrics", timeout=5) as answer:
+                assert 'zone_changes_total{zone="example.com."}' in answer.read().decode()
+        finally:
+            program.terminate()
+            said = program.communicate(timeout=15)[1].decode()
+    assert program.returncode == 0, said
+    assert "NS ns.example.net." in file.read_text()
 
 
 class Served(Nameserver):
@@ -281,10 +338,14 @@ class Served(Nameserver):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._transport.close)
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
+
+    async def _close(self) -> None:
+        self._transport.close()
+        await asyncio.sleep(0.01)
 
 
 LB = "192.0.2.77"
@@ -338,19 +399,22 @@ def test_a_provider_that_cannot_be_opened_is_said_and_tried_again(
     zoned: Zoned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("controllers.zonethread._FIRST", 0.1)
-    tries = itertools.count()
+    tries, may_open = itertools.count(), threading.Event()
 
     def opens() -> Provider:
-        if next(tries) < 4:
+        if next(tries) < 4 or not may_open.is_set():
             raise OperatorNeeded("there is no such zone")
         return zoned.provider
 
     with zoned.running(opens):
+        zoned.real.until(lambda: "trouble" in zoned.config_map().get("data", {}), "it is said")
+        may_open.set()
         zoned.members()
         zoned.service(**SHARDS)
         zoned.until("", BOTH)
         events = zoned.real.events("public-zone", SYSTEM)
         assert any("there is no such zone" in words for _, words in events)
+        zoned.real.until(lambda: "trouble" not in zoned.config_map()["data"], "it is over")
 
 
 def test_what_waits_is_written_down_and_approved(zoned: Zoned) -> None:
@@ -389,6 +453,32 @@ def _owned(zoned: Zoned, name: str) -> list[Change]:
     registry = ownership.registry(f"feddns-{zoned.name}")
     claim = ownership.claim(record, Mark("service/shop/old", ("us",)), registry)
     return [Change(name, additions=(record, claim))]
+
+
+def test_who_leads_no_more_begins_nothing_and_goes_on_when_it_leads_again(zoned: Zoned) -> None:
+    with zoned.running() as one:
+        zoned.members()
+        zoned.service(**SHARDS)
+        zoned.until("", BOTH)
+        zoned.provider.gate.clear()
+        zoned.ready("eu", False)
+        zoned.real.until(lambda: zoned.provider.waits, "a call is under way")
+        zone = one.runtime.zone
+        one.ask(zone.follow)
+        one.ask(zone.lead)
+        reads = zoned.provider.reads
+        time.sleep(0.3)
+        assert zoned.provider.reads == reads, "not before the other has ended"
+        zoned.provider.gate.set()
+        zoned.real.until(lambda: zoned.provider.reads > reads, "it is read anew")
+        zoned.until("", "A 192.0.2.1")
+        one.ask(zone.follow)
+        applied = len(zoned.provider.applied)
+        zoned.ready("eu", True)
+        time.sleep(1.0)
+        assert len(zoned.provider.applied) == applied
+        one.ask(zone.lead)
+        zoned.until("", BOTH)
 
 
 def test_who_stands_by_asks_nothing_and_goes_on_after_a_crash(zoned: Zoned) -> None:

@@ -139,6 +139,19 @@ def test_a_restart_reads_the_zone_and_changes_nothing() -> None:
     assert zone.standings["shop/web"].reason == "Settled"
 
 
+def test_a_zone_that_is_read_before_its_sources_says_nothing_wrong() -> None:
+    before = two()
+    zone = before.again()
+    zone.run(10.0)
+    assert zone.state.audited is not None
+    zone.zone.read_whole("services", "7", zone.driver.now)
+    zone.zone.read_whole("clusters", "8", zone.driver.now)
+    zone.zone.next(zone.driver.now)
+    zone.settle()
+    assert set(zone.said) <= {"Pending", "Settled"}
+    assert zone.standings["shop/web"].reason == "Settled"
+
+
 def test_what_went_while_nobody_looked_goes_at_the_start() -> None:
     before = two()
     before.service("shop/api", us=US)
@@ -279,7 +292,9 @@ def test_what_could_not_be_told_is_told_later(error: Exception) -> None:
     zone.run(0.5)
     assert zone.standings["shop/web"].reason == "Pending"
     assert zone.at("eu") == "A 192.0.2.2"
+    assert not zone.state.is_at_rest
     zone.run(130.0)
+    assert zone.state.is_at_rest
     assert zone.standings["shop/web"].reason == "Settled"
     assert zone.at("eu") == "CNAME web.shop.f.svc"
     assert type(error).__name__ in [one.reason for one in zone.news]
@@ -370,3 +385,15 @@ def test_how_long_it_took_is_measured() -> None:
     zone.run(1.0)
     assert zone.zone.told.count == before + 1
     assert zone.zone.told.sum < 1.0
+
+
+def test_a_name_that_is_too_long_for_dns_is_said() -> None:
+    zone = Zone()
+    long = "a" * 63
+    zone.cluster("us", f"{long}.{long}", region=long)
+    zone.service(f"{long}/{long}", us=US)
+    zone.start()
+    assert zone.at("", f"{long}.{long}.f.svc") == "A 192.0.2.1"
+    standing = zone.standings[f"{long}/{long}"]
+    assert standing.reason == "NameLeftOut"
+    assert "no name for zone" in standing.words

@@ -92,6 +92,8 @@ class Zone:
         self.news: list[News] = []
         self.applied: list[Applied] = []
         self.standings: dict[str, Standing] = {}
+        self.said: list[str] = []
+        """Reasons of standings, one after the other."""
         self.state = publiczone.State()
         self._objects: dict[tuple[str, str, str], bytes] = {}
 
@@ -148,6 +150,7 @@ class Zone:
             self.news += report.news
             self.applied += report.applied
             self.standings.update(report.standings)
+            self.said += [standing.reason for standing in report.standings.values()]
             self.state = report.state
 
     def records(self) -> list[str]:

@@ -41,6 +41,11 @@ def test_the_deployment_knows_the_flags() -> None:
     assert set(flags) <= {row.flag for row in options.ROWS}
 
 
+def config_maps(real: Federation) -> set[str]:
+    found = real.api.request("GET", f"/api/v1/namespaces/{SYSTEM}/configmaps")["items"]
+    return {one["metadata"]["name"] for one in found}
+
+
 @pytest.fixture(scope="module")
 def _deployed(pytestconfig: pytest.Config) -> Iterator[Federation]:
     clusters.require_cluster(pytestconfig)
@@ -61,8 +66,9 @@ def test_no_right_is_missing(
     here = real.api.account_kubeconfig("feddns-controllers", SYSTEM)
     admin = str(real.api.kubeconfig)
     with real.controllers(
-        "rights", federation_kubeconfig=str(here), host_kubeconfig=admin, leader_elect=True
-    ):
+        "rights", federation_kubeconfig=str(here), host_kubeconfig=admin, leader_elect=True,
+        dns_provider="memory", zone_name="example.com",
+    ):  # fmt: skip
         real.register("us", secret=False)
         real.put_secret("us", {"kubeconfig": there.read_text()})
         namespace = real.namespace()
@@ -75,6 +81,9 @@ def test_no_right_is_missing(
         path = f"/api/v1/namespaces/{namespace}"
         real.until(lambda: "192.0.2.1" in json.dumps(
             real.api.request("GET", f"{path}/services/web")["status"]), "its status")  # fmt: skip
+        real.until(lambda: "Propagated" in json.dumps(
+            real.api.request("GET", f"{path}/services/web")["status"]), "its records")  # fmt: skip
+        real.until(lambda: "public-zone" in config_maps(real), "the zone's ConfigMap")
         real.api.kubectl("delete", "namespace", namespace, "--wait=false")
         real.until(lambda: real.found("us", f"{namespace}/configmaps/a") is None, "it is emptied")
         assert real.is_ready("us")

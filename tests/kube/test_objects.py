@@ -85,7 +85,9 @@ def test_bookmarks_errors_and_what_has_no_name() -> None:
 def test_what_was_written_is_known_before_its_event() -> None:
     one = listed(made("a", 1))
     answer = json.dumps(made("a", 12)).encode()
-    one.table.remember(answer, one.version)
+    changed = one.table.remember(answer, one.version)
+    assert changed == [Changed("shop", "a", kept("a", 1), kept("a", 12))]
+    assert one.table.remember(answer, one.version) == []
     assert one.table.get("shop", "a") == kept("a", 12)
     assert one.data(event("MODIFIED", made("a", 12)), 1.0) == [], "it tells nothing new"
 
@@ -93,9 +95,9 @@ def test_what_was_written_is_known_before_its_event() -> None:
 def test_an_answer_that_comes_after_the_deletion_was_told() -> None:
     one = listed(made("a", 1))
     one.data(event("DELETED", made("a", 13)), 1.0)
-    one.table.remember(json.dumps(made("a", 12)).encode(), one.version)
+    assert one.table.remember(json.dumps(made("a", 12)).encode(), one.version) == []
     assert one.table.get("shop", "a") is None
-    one.table.remember(b"no JSON", one.version)
+    assert one.table.remember(b"no JSON", one.version) == []
 
 
 def test_managed_fields_are_kept_where_they_are_wanted() -> None:

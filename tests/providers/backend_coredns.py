@@ -52,7 +52,7 @@ class Backend:
         self.zone = Zone(folder)
         self.traits = Traits(
             foreign=(
-                record_set(f"mail.{ZONE}", "MX", 300, ["10 mx1.example.net.", "20 mx.example.net."]),
+                record_set(f"mail.{ZONE}", "MX", 300, ["10 a.example.net.", "20 b.example.net."]),
                 record_set(f"_sip._tcp.{ZONE}", "SRV", 60, [f"10 5 5060 sip.{ZONE}"]),
                 record_set(f"both.{ZONE}", "TXT", 60, ['"one"', '"two"']),
                 record_set(ZONE, "TXT", 300, ['"v=spf1 -all"']),

@@ -1,7 +1,7 @@
 """DNS UPDATE: real BIND and real Knot, signed by TSIG.
 
-The other hands are dnspython's own messages; what Knot refuses is a type that its ACL keeps from our
-key, what BIND does is the address of a name that no host may have.
+The other hands are dnspython's own messages; what Knot refuses is a type that its ACL keeps from
+our key, what BIND does is the address of a name that no host may have.
 """
 
 from __future__ import annotations

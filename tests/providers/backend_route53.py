@@ -87,7 +87,7 @@ class Backend:
         for one in self.shim.content(self.zone_id):
             name, type, _ = rules.key_of(one)
             if name != ZONE or type not in ("SOA", "NS"):
-                values = [awsrecords._read_value(type, value) for value in rules.values_of(one)]
+                values = [awsrecords.read_value(type, value) for value in rules.values_of(one)]
                 ttl = int(one.findtext("TTL", "0"))
                 found.append(record_set(awsrecords.read_name(name), type, ttl, values))
         return frozenset(found)

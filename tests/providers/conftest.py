@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from feddns.providers.base import Provider
-from tests import programs
-from tests.providers import backends
+from tests import peers, programs
+from tests.providers import backends, corednszone
 from tests.providers.backends import Backend
+from tests.providers.corednszone import Zone
 
 _MAKERS = backends.found()
 
@@ -41,3 +42,17 @@ def provider(backend: Backend) -> Iterator[Provider]:
     opened = backend.open()
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def coredns_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Zone]:
+    """A real etcd with a real CoreDNS on it."""
+    if lacking := corednszone.missing():
+        programs.leave_out(request.config, *lacking)
+    for name in corednszone.PROGRAMS:
+        programs.use(request.config, name, peers.version(name))
+    started = Zone(tmp_path_factory.mktemp("coredns"))
+    yield started
+    started.stop()

@@ -16,15 +16,21 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import dns.message
 import dns.query
+import dns.rcode
+import dns.rdatatype
 
 from bench.processes import free_port
-from feddns.providers.recordsets import Key, RecordSet, quoted, record_set, unquoted
+from feddns.providers import coredns, ownership
+from feddns.providers.coredns import CoreDns
+from feddns.providers.ownership import Mark
+from feddns.providers.recordsets import Change, Key, RecordSet, quoted, record_set, unquoted
 from tests import peers
 from tests.etcd import Etcd
 from tests.providers.backends import ZONE
@@ -69,6 +75,14 @@ class Zone:
         """What anybody is told."""
         question = dns.message.make_query(name, type)
         return dns.query.tcp(question, self.address, port=self.port, timeout=PATIENCE)
+
+
+def wait(is_up: Callable[[], object], started: subprocess.Popen[bytes]) -> None:
+    begun = time.monotonic()
+    while not is_up():
+        assert started.poll() is None, "it ended"
+        assert time.monotonic() - begun < PATIENCE, "it is not up in time"
+        time.sleep(0.01)
 
 
 class Hands:
@@ -152,3 +166,60 @@ def _read(place: str, raw: bytes) -> Iterator[tuple[str, str, int, str]]:
 
 def _coded(key: bytes) -> str:
     return base64.b64encode(key).decode()
+
+
+# --- record sets, and what is done with them ------------------------------------------------------
+
+REGISTRY = ownership.registry("feddns-ufp")
+UFP = "nginx.test.ufp.svc"
+GLOBAL, REGION, PLACE = f"{UFP}.{ZONE}", f"{UFP}.eu.{ZONE}", f"{UFP}.eu-b.eu.{ZONE}"
+
+
+def opened(zone: Zone, **more: object) -> CoreDns:
+    given = {"zone": ZONE, "endpoints": (zone.endpoint,), **more}
+    return coredns.open(coredns.Settings(**given))
+
+
+def a(name: str, *addresses: str, ttl: int = 180) -> RecordSet:
+    return record_set(name, "A", ttl, addresses or ["192.0.2.1"])
+
+
+def aaaa(name: str, *addresses: str) -> RecordSet:
+    return record_set(name, "AAAA", 180, addresses or ["2001:db8::1"])
+
+
+def cname(name: str, target: str) -> RecordSet:
+    return record_set(name, "CNAME", 180, [target])
+
+
+def txt(name: str, *texts: str) -> RecordSet:
+    return record_set(name, "TXT", 180, map(quoted, texts))
+
+
+def claim(record: RecordSet) -> RecordSet:
+    return ownership.claim(record, Mark("service/test/nginx", ("c1",), 1), REGISTRY)
+
+
+def add(provider: CoreDns, *records: RecordSet) -> None:
+    provider.apply([Change(records[0].name, (), records)])
+
+
+def listed(provider: CoreDns) -> set[RecordSet]:
+    return {record for page in provider.list() for record in page}
+
+
+def answer(zone: Zone, name: str, type: str) -> list[str]:
+    """`name TTL type value` of each record, sorted; the rcode alone for no records."""
+    reply = zone.ask(name, type)
+    lines = [
+        f"{one.name} {one.ttl} {dns.rdatatype.to_text(one.rdtype)} {rdata}"
+        for one in reply.answer
+        for rdata in one
+    ]
+    return sorted(lines) or [dns.rcode.to_text(reply.rcode())]
+
+
+def told(*records: RecordSet) -> list[str]:
+    return sorted(
+        f"{one.name} {one.ttl} {one.type} {value}" for one in records for value in one.values
+    )

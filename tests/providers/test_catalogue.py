@@ -112,6 +112,7 @@ def test_values(provider: str, option: str, value: Any) -> None:
         ("route53", (), "--dns-provider: there is no 'route53'; did you mean 'aws-route53'?"),
         ("rfc-2136", (), "did you mean 'rfc2136'?"),
         ("", (), "there are google-clouddns, "),
+        ("azure-azuredns", (), "octodns has it now, as octodns_azure.AzureProvider"),
         (
             "rfc2136",
             ("server=a",),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from feddns.providers import reading
-from feddns.providers.ownership import divide
+from feddns.providers.ownership import Holdings, divide
 from feddns.providers.reading import Reading
-from feddns.providers.recordsets import Change, record_set
+from feddns.providers.recordsets import Change, RecordSet, record_set
 from tests.providers.keeping import US, a, claimed
 
 MAIL = record_set("mail.example.com", "MX", 300, ["10 mx.example.net."])
@@ -69,3 +69,17 @@ def test_what_has_moved() -> None:
 def test_a_claim_that_went_has_moved_its_record_set() -> None:
     before = divide(claimed(a(1)), US)
     assert reading.moved(before, divide([a(1)], US)) == ({a(1).name}, [a(1).key])
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_the_ttl_of_an_alias_is_the_provider_s(is_ours: bool) -> None:
+    def alias(ttl: int, target: str = "elb.example.net.") -> RecordSet:
+        return record_set("web.example.com.", "ALIAS", ttl, [target])
+
+    def holding(record: RecordSet) -> Holdings:
+        return divide(claimed(record) if is_ours else [record], US)
+
+    assert reading.moved(holding(alias(180)), holding(alias(60))) == (set(), [])
+    names, drifted = reading.moved(holding(alias(60)), holding(alias(60, "elb.example.org.")))
+    assert names == {"web.example.com."}
+    assert bool(drifted) is is_ours

@@ -339,7 +339,7 @@ def scripted(
     answer: Callable[[bytes], Sequence[bytes] | None], **more: object
 ) -> Iterator[tuple[Scripted, Rfc2136]]:
     server = Scripted(answer)
-    given = {"zone": ZONE, "servers": (server.place,), "timeout": 0.3, **more}
+    given = {"zone": ZONE, "servers": (server.place,), **more}
     provider = rfc2136.open(rfc2136.Settings(**given))
     try:
         yield server, provider
@@ -372,7 +372,8 @@ MISBEHAVING = {
 @pytest.mark.parametrize("case", MISBEHAVING)
 def test_a_server_that(case: str) -> None:
     answer, raises, words = MISBEHAVING[case]
-    with scripted(answer) as (_, provider):
+    patience = 0.2 if case == "is mute" else 10.0
+    with scripted(answer, timeout=patience) as (_, provider):
         for call in (lambda: listed(provider), lambda: provider.apply([put(a("web"))])):
             with pytest.raises(raises, match=words):
                 call()
@@ -539,8 +540,11 @@ WEB, NS = "web 60 A 192.0.2.1", "@ 300 NS ns"
 
 
 def test_a_transfer_that_breaks_off() -> None:
+    def answer(asked: bytes) -> list[bytes]:
+        return [of_the_same_id(asked, soa(5), NS, WEB)]
+
     with (
-        scripted(lambda asked: [of_the_same_id(asked, soa(5), NS, WEB)]) as (_, provider),
+        scripted(answer, timeout=0.3) as (_, provider),
         pytest.raises(ProviderAway, match="no answer in time"),
     ):
         listed(provider)

@@ -27,7 +27,7 @@ from tests.providers.driver import Driver
 from tests.providers.faulty import Fault, Faulty
 from tests.providers.sequences import Sequence, Unlike
 
-SEEDS, FEWEST, SECONDS = 24, 4, 6.0
+SEEDS, FEWEST, SECONDS = 24, 3, 6.0
 _WEB = record_set(f"web.{ZONE}", "A", 60, ["192.0.2.1"])
 
 
