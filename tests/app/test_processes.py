@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from feddns.app.answering import OPEN_AFTER
 from tests import manifesting
 from tests.serving import PATIENCE, Serve, Server, is_alive, until
 from tests.streaming import Stream
@@ -67,7 +68,7 @@ def test_the_start(serve: Serve) -> None:
             until(lambda server=server: "listens on" in server.log(), "the sockets are there")
             stream.run(time.monotonic() + PATIENCE, lambda stream=stream: bool(stream.waits))
             times.append(time.monotonic() - server.started)
-            assert stream.finish().wrong == 0
+            assert stream.finish().wrong == 0 or times[-1] > OPEN_AFTER  # then it is SERVFAIL
         assert server.says(name, address)
         server.stop()
     times.sort()
