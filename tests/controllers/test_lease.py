@@ -138,7 +138,7 @@ def test_one_leads_and_gives_it_back(real: Federation) -> None:
                 other = second if leader is first else first
                 await until(lambda: other.holder == turns[0][0])
                 await leader.release()
-                assert turns[-1] == (turns[0][0], False)
+                assert turns[1] == (turns[0][0], False)  # it goes on trying, and may lead again
             await until(lambda: len(turns) >= 3)
         assert [on for _, on in turns[:3]] == [True, False, True]
 
