@@ -367,7 +367,9 @@ def test_what_is_new_is_asked_for_and_host_names_are_followed(zoned: Zoned) -> N
             ingress = [{"hostname": "lb.example.net"}]
             balancer = {"status": {"loadBalancer": {"ingress": ingress}}}
             zoned.real.members["eu"].patch(path, balancer)
-            zoned.until("eu", f"A {LB}")
+            for rung in ("eu-a.eu", "eu"):
+                zoned.until(rung, f"A {LB}")
+            zoned.until("us-a.us", "A 192.0.2.1")
             zoned.until("", f"A 192.0.2.1 {LB}")
         sent, reads = len(zoned.provider.applied), zoned.provider.reads
         with zoned.running():
