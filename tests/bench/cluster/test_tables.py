@@ -36,7 +36,7 @@ def test_each_work_has_a_row() -> None:
 
 
 def test_each_target_is_of_a_row_that_there_is() -> None:
-    sections = report.MAIN, report.CLUSTER, report.API, report.FEDERATION
+    sections = report.MAIN, report.CLUSTER, report.API, report.ZONE, report.FEDERATION
     rows = {row for section in sections for row in section.titles}
     assert targets.TARGETS.keys() <= rows
     peers = {bound.peer for pair in targets.TARGETS.values() for side in pair for bound in side}
