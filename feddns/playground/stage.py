@@ -31,6 +31,7 @@ from feddns.playground.mirror import Known
 from feddns.playground.objects import CLUSTERS, SERVICES, Json
 from feddns.playground.outside import Outside
 from feddns.playground.web import Web
+from feddns.providers import zonefile
 
 SYSTEM = "federation-system"
 _PATIENCE = 30.0
@@ -113,6 +114,7 @@ class Stage:
         self.manifest.write_text(_NGINX)
         await _all(map(self._start_member, self.layout.clusters))
         await self._register()
+        self._make_zone()
         await self._outside.start(self.layout.outside, self.dns_port)
         self._children()
         for child in self._all_children():
@@ -215,14 +217,19 @@ class Stage:
                 "--metrics", f"{cluster.dns}:{_METRICS}", "--processes", "0", "--lame-duck", "0",
             ), self._logs)  # fmt: skip
 
+    def _make_zone(self) -> None:
+        """The public zone, if it is not kept from another time; the controllers fill it."""
+        zonefile.open(zonefile.Settings(
+            zone=layout.DOMAIN, path=str(self._zone),
+            server=f"ns.{layout.DOMAIN}.", address=self.layout.outside,
+        )).close()  # fmt: skip
+
     def _public_zone(self) -> list[str]:
         """Flags.  A federation of one Service may lose all of its records without an operator."""
-        address = self.layout.outside
         return [
             "--zone-name", layout.DOMAIN, "--dns-provider", "zonefile",
-            "--dns-option", f"path={self._zone}",
-            "--dns-option", f"server=ns.{layout.DOMAIN}.", "--dns-option", f"address={address}",
-            "--dns-check-servers", f"{address}:{self.dns_port}", "--dns-removal-limit", "100",
+            "--dns-option", f"path={self._zone}", "--dns-removal-limit", "100",
+            "--dns-check-servers", f"{self.layout.outside}:{self.dns_port}",
         ]  # fmt: skip
 
     def _all_children(self) -> list[Child]:
